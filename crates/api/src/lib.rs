@@ -1,0 +1,38 @@
+//! Wire types shared by server and client: what travels as JSON under `/api`.
+//!
+//! The names are those of the interfaces page; a field is added, never renamed. Keys are
+//! always there: what is unknown is null.
+
+mod daemon;
+mod event;
+mod list;
+mod output;
+mod problem;
+mod request;
+mod session;
+
+pub use daemon::DaemonStatus;
+pub use event::{EventQuery, EventView};
+pub use list::ListQuery;
+pub use output::{OutputChunk, OutputQuery, OutputStream, ScreenQuery, WaitFor, WaitQuery, Waited};
+pub use problem::{Problem, problem_type};
+pub use request::{
+    AttachQuery, CreateSession, InputRequest, ResizeRequest, ResourceLimit, SignalRequest,
+    StopRequest, StoppedMany, TerminalSize,
+};
+pub use session::{Health, Limit, Limits, Recording, SessionView};
+
+/// The header that makes a retried `POST /api/sessions` start one session.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The header in which a client says what it is; shown in `session_stopped`.
+pub const CLIENT: &str = "x-wk-client";
+
+/// The header of a list that was cut at its limit: `true`.
+pub const MORE: &str = "x-wk-more";
+
+/// The protocol that `GET /api/sessions/{id}/attach` upgrades to: the holder's frames.
+pub const ATTACH_PROTOCOL: &str = "watchkeeper-attach/1";
+
+/// The most bytes that a request to create a session may have.
+pub const MAX_CREATE_BYTES: usize = 8 << 20;

@@ -1,0 +1,129 @@
+//! What clients ask for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use wk_model::{Kind, OsText};
+
+/// `POST /api/sessions`: run a command as a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CreateSession {
+    /// The program and its arguments. Text is a string; other bytes are `{"hex": "…"}`.
+    #[schema(value_type = Vec<String>, min_items = 1)]
+    pub command: Vec<OsText>,
+    /// 1 to 64 letters, digits, `.`, `_` or `-`; not the name of another living session.
+    pub name: Option<String>,
+    #[schema(value_type = String)]
+    pub kind: Kind,
+    pub agent_id: Option<String>,
+    pub component_name: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
+    /// An absolute path; the user's home by default.
+    #[schema(value_type = Option<String>)]
+    pub working_directory: Option<OsText>,
+    /// `NAME=VALUE` each, all of it; a minimal environment by default.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub environment: Option<Vec<OsText>>,
+    /// 0o022 by default.
+    pub umask: Option<u32>,
+    /// Kernel resource limits of the caller.
+    pub limits: Vec<ResourceLimit>,
+    /// The size of the session's terminal; null for pipes with stdout and stderr apart.
+    pub terminal: Option<TerminalSize>,
+    /// Pipes only: stdin is filled by a client that attaches with `feed`, and output waits
+    /// for it.
+    pub feed: bool,
+    /// The client attaches at once: a command that ends sooner waits a moment for it.
+    pub attach: bool,
+    /// Whether to record; as the settings say by default.
+    pub record: Option<bool>,
+    /// Leave descendants alone when the command has ended; true for shells by default.
+    pub keep_descendants: Option<bool>,
+    /// Time between TERM and KILL, in milliseconds.
+    pub grace_ms: Option<u64>,
+    /// End the session after so many milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// W3C trace context.
+    pub trace_parent: Option<String>,
+}
+
+/// One limit as in `getrlimit(2)`; null is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResourceLimit {
+    /// The kernel's number, e.g. 7 for open files.
+    pub resource: u32,
+    pub soft: Option<u64>,
+    pub hard: Option<u64>,
+}
+
+/// Columns and rows, 1 to 1000 each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TerminalSize {
+    #[schema(minimum = 1, maximum = 1000)]
+    pub cols: u16,
+    #[schema(minimum = 1, maximum = 1000)]
+    pub rows: u16,
+}
+
+/// `POST /api/sessions/{id}/stop`, and with filters `POST /api/sessions/stop`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopRequest {
+    /// Time between TERM and KILL, in milliseconds; the session's own by default.
+    pub grace_ms: Option<u64>,
+}
+
+/// What `POST /api/sessions/stop` came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoppedMany {
+    /// Sessions that were told to stop.
+    pub stopped: Vec<String>,
+    /// Sessions that could not be told, and why.
+    pub failed: BTreeMap<String, String>,
+}
+
+/// `POST /api/sessions/{id}/signal`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRequest {
+    /// A name with or without `SIG`, or a number.
+    pub signal: String,
+    /// To the command's whole tree, not to the command alone.
+    #[serde(default)]
+    pub tree: bool,
+}
+
+/// `POST /api/sessions/{id}/input`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct InputRequest {
+    /// Text to type.
+    pub text: Option<String>,
+    /// Keys to press after the text, by tmux's names: `C-c`, `Enter`, `Up`, `M-x`, `F1`, …
+    pub keys: Vec<String>,
+}
+
+/// `POST /api/sessions/{id}/resize`.
+pub type ResizeRequest = TerminalSize;
+
+/// How to attach; the connection is upgraded to [`crate::ATTACH_PROTOCOL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AttachQuery {
+    pub read_only: bool,
+    /// The client's terminal; none: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cols: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u16>,
+    /// Fill stdin, and let output wait for this client.
+    pub feed: bool,
+    /// Lines of history to send before the screen.
+    pub history: u32,
+}

@@ -1,0 +1,179 @@
+//! The session's processes: the leader and all its descendants, however they hide.
+//!
+//! Orphans become the holder's children, since it is their subreaper: the tree below the
+//! holder is the session. The cgroup leaf adds those that left the tree.
+
+use std::{collections::BTreeMap, fs, io};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use wk_holder::host::ProcessStat;
+use wk_model::ProcessId;
+
+use super::{facts, leaf::Leaf};
+
+/// Processes that one look takes in; a bomb that forks more is met by the next look.
+const MAX_MEMBERS: usize = 20_000;
+
+/// How often a sweep looks again for what was forked under its eyes.
+const MAX_ROUNDS: usize = 16;
+
+/// Where to look for the session's processes.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    holder: u32,
+    leaf: Option<Leaf>,
+}
+
+impl Tree {
+    pub(crate) fn new(holder: ProcessId, leaf: Option<Leaf>) -> Self {
+        Self { holder: holder.pid, leaf }
+    }
+
+    pub(crate) fn leaf(&self) -> Option<&Leaf> {
+        self.leaf.as_ref()
+    }
+
+    /// Every process of the session that lives.
+    pub(crate) fn living(&self) -> Vec<ProcessId> {
+        let mut found = BTreeMap::new();
+        let mut parents = vec![self.holder];
+        while let Some(parent) = parents.pop() {
+            for pid in children(parent) {
+                let known = pid == self.holder || found.contains_key(&pid);
+                if known || found.len() >= MAX_MEMBERS || facts::is_ours(pid) {
+                    continue;
+                }
+                found.insert(pid, read(pid));
+                parents.push(pid);
+            }
+        }
+        for pid in self.leaf.iter().flat_map(Leaf::members).filter(|pid| *pid != self.holder) {
+            found.entry(pid).or_insert_with(|| read(pid));
+        }
+        let alive = found.into_values().flatten().filter(|stat| !stat.is_dead());
+        alive.map(|stat| stat.id()).collect()
+    }
+
+    /// Sends a signal to every process of the session.
+    pub(crate) fn signal(&self, signal: Signal) {
+        for process in self.living() {
+            // Gone already, or another user's by now: nothing that could be done.
+            let _ = send(process, signal);
+        }
+    }
+
+    /// Asks every process to end.
+    pub(crate) fn terminate(&self, has_terminal: bool) {
+        for process in self.living() {
+            let deaf = facts::ignores(process.pid, libc::SIGTERM);
+            let _ = send(process, Signal::TERM);
+            if has_terminal && deaf {
+                // Interactive shells ignore TERM, but go when their terminal does.
+                let _ = send(process, Signal::HUP);
+            }
+            // A stopped process hears nothing until it goes on.
+            let _ = send(process, Signal::CONT);
+        }
+    }
+
+    /// Kills all of it. What has been missed is met by the next call.
+    pub(crate) fn kill(&self) {
+        if let Some(leaf) = &self.leaf {
+            // Old kernels have no such file; the sweep does without.
+            let _ = leaf.kill();
+        }
+        // Stopped processes fork no more: once nobody new is found, all are stopped.
+        let mut stopped: Vec<ProcessId> = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            let mut found = self.living();
+            found.retain(|process| !stopped.contains(process));
+            if found.is_empty() {
+                break;
+            }
+            for process in found {
+                let _ = send(process, Signal::STOP);
+                stopped.push(process);
+            }
+        }
+        for process in stopped {
+            let _ = send(process, Signal::KILL);
+        }
+    }
+}
+
+/// Signals a process, and never a later one of the same number.
+pub(crate) fn send(process: ProcessId, signal: Signal) -> io::Result<()> {
+    let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty());
+    // The descriptor is of whoever has the number now: look who that is before using it.
+    if read(process.pid).map(|stat| stat.id()) != Some(process) {
+        return Err(gone());
+    }
+    match pidfd {
+        Ok(pidfd) => Ok(pidfd_send_signal(pidfd, signal)?),
+        // A kernel without descriptors for processes.
+        Err(rustix::io::Errno::NOSYS) => Ok(rustix::process::kill_process(pid, signal)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A process that cannot be looked at is as good as none.
+pub(crate) fn read(pid: u32) -> Option<ProcessStat> {
+    ProcessStat::read(pid).ok().flatten()
+}
+
+/// The process group of a process that lives.
+pub(crate) fn group_of(process: ProcessId) -> Option<u32> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw)?;
+    let group = rustix::process::getpgid(Some(pid)).ok()?;
+    Some(group.as_raw_nonzero().get().unsigned_abs())
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let mut children = Vec::new();
+    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    for task in tasks {
+        match fs::read_to_string(task.path().join("children")) {
+            Ok(text) => children.extend(text.split_ascii_whitespace().flat_map(str::parse::<u32>)),
+            // Not every kernel keeps these lists.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && task.path().exists() => {
+                return children_by_search(parent);
+            }
+            Err(_) => {}
+        }
+    }
+    children
+}
+
+fn children_by_search(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| read(*pid).is_some_and(|stat| stat.parent == parent)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use wk_holder::host;
+
+    use super::*;
+
+    #[test]
+    fn descendants_are_found_both_ways_and_signalled_by_identity() {
+        let me = host::identify(std::process::id()).unwrap().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let process = host::identify(child.id()).unwrap().unwrap();
+        assert!(Tree::new(me, None).living().contains(&process));
+        assert!(children_by_search(me.pid).contains(&child.id()));
+
+        let later = ProcessId { start_time: process.start_time + 1, ..process };
+        assert!(send(later, Signal::KILL).is_err());
+        assert!(child.try_wait().unwrap().is_none());
+
+        send(process, Signal::KILL).unwrap();
+        child.wait().unwrap();
+        assert!(!Tree::new(me, None).living().contains(&process));
+    }
+}

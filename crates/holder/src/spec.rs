@@ -1,0 +1,76 @@
+//! What a holder is asked to run.
+
+use serde::{Deserialize, Serialize};
+use wk_model::{OsText, SessionId};
+
+/// The lasting description of a session's command, kept in its folder.
+///
+/// It holds the caller's environment: the file is 0600 and its contents go nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    pub session_id: SessionId,
+    /// The program and its arguments; never empty.
+    pub command: Vec<OsText>,
+    pub working_directory: OsText,
+    /// `NAME=VALUE` each.
+    pub environment: Vec<OsText>,
+    pub umask: u32,
+    pub limits: Vec<ResourceLimit>,
+    pub stdio: Stdio,
+    pub recording: Option<RecordingOptions>,
+    /// Leave descendants alone when the leader has ended.
+    pub keep_descendants: bool,
+    /// Time between TERM and KILL.
+    pub grace_ms: u64,
+    /// The attempt is ended after so long.
+    pub time_limit_ms: Option<u64>,
+}
+
+/// What the child has for stdin, stdout and stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Stdio {
+    /// A terminal of its own.
+    Terminal { cols: u16, rows: u16 },
+    /// Stdout and stderr apart. With `feed`, stdin is a pipe that a client fills, and output
+    /// waits for that client, so that nothing is lost to it; without, stdin is empty.
+    Pipes { feed: bool },
+}
+
+/// A kernel resource limit of the caller, by its number in `getrlimit(2)`; none is infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceLimit {
+    pub resource: u32,
+    pub soft: Option<u64>,
+    pub hard: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingOptions {
+    /// Bytes on disk, all segments together.
+    pub max_size: u64,
+    /// Hide known secret shapes.
+    pub mask: bool,
+}
+
+/// The first message to a new holder: which attempt to run, and where everything is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The session's folder, with the spec in it.
+    pub folder: OsText,
+    pub attempt: u32,
+    /// Where the holder listens.
+    pub socket: OsText,
+    /// The cgroup v2 leaf for the child's tree, made by the daemon; none where it could not.
+    pub cgroup: Option<OsText>,
+    /// The daemon's socket, to see whether it answers.
+    pub daemon_socket: OsText,
+    /// The program to start a daemon with when the child has ended and nobody answers:
+    /// arguments, then the environment it needs.
+    pub daemon_command: Vec<OsText>,
+    pub daemon_environment: Vec<OsText>,
+    /// A client is about to attach: a session that ends sooner waits so long for it, with its
+    /// last screen. (A `feed` client is always waited for.)
+    #[serde(default)]
+    pub attach_wait_ms: u64,
+}

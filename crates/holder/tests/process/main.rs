@@ -1,0 +1,15 @@
+//! The real holder, run by a small launcher.
+
+// A test that cannot go on says so by a panic, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod attaching;
+mod claiming;
+mod command;
+mod ending;
+mod pipes;
+mod recording;
+mod terminal;
+mod tree;

@@ -1,0 +1,280 @@
+//! Events as rows: the stored form of every kind, versioned apart from the API's types.
+//!
+//! Invariant: what is read is what was taken in. A kind or a version that is not known reads
+//! as `Change::Other` with all its data.
+
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, from_str, to_string};
+use wk_model::{
+    BootId, Change, Event, Moment, Outcome, ProcessId, Requester, Seq, SessionId, Source, Time,
+};
+
+/// The version of the payloads written here.
+pub(crate) const VERSION: i64 = 1;
+
+/// What `read_event` expects, from `events e` and `JOINED`.
+pub(crate) const COLUMNS: &str = "e.seq, e.time_ms, b.boot, e.boot_ns, e.recorded_ms, \
+     e.session_id, s.name, e.source_seq, e.trace_parent, e.kind, e.version, e.data";
+
+/// What else `COLUMNS` are from; joined so that events lead, whatever the planner thinks.
+pub(crate) const JOINED: &str =
+    "CROSS JOIN boots b ON b.id = e.boot CROSS JOIN sources s ON s.id = e.source";
+
+/// The events of one session, in the order of the journal: `WITH` this, of the session `?1`,
+/// from `?2` to `?3`. Each stretch of the index is looked into by itself.
+pub(crate) const STRETCHES: &str = "RECURSIVE stretches (n) AS
+     (SELECT ?2 >> 13 UNION ALL SELECT n + 1 FROM stretches WHERE n < ?3 >> 13)";
+pub(crate) const OF_SESSION: &str = "stretches CROSS JOIN events e
+     ON e.seq >> 13 = stretches.n AND e.session_id = ?1 AND e.seq BETWEEN ?2 AND ?3";
+
+/// Kinds that do not read as `Change::Other`.
+pub(crate) const KNOWN: &[&str] = &[
+    "session_created",
+    "attempt_started",
+    "session_resized",
+    "output_gap",
+    "attempt_exited",
+    "transition_refused",
+    "session_adopted",
+    "session_unreachable",
+    "session_repaired",
+    "session_stopped",
+    "session_closed",
+    "session_removed",
+    "orphan_found",
+    "orphan_ended",
+    "config_reloaded",
+    "daemon_started",
+    "daemon_stopped",
+    "journal_gap",
+];
+
+#[derive(Serialize, Deserialize)]
+struct TransitionRefused {
+    seq: Seq,
+    refused: String,
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Adopted {
+    holder: ProcessId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Closed {
+    outcome: Outcome,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Removed {
+    by: Requester,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DaemonStarted {
+    process: ProcessId,
+    version: String,
+}
+
+/// The payload of a change as stored by version 1.
+pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
+    match change {
+        Change::SessionCreated(data) => to_string(data),
+        Change::AttemptStarted(data) => to_string(data),
+        Change::SessionResized(data) => to_string(data),
+        Change::OutputGap(data) => to_string(data),
+        Change::AttemptExited(data) => to_string(data),
+        Change::TransitionRefused { seq, refused, reason } => to_string(&TransitionRefused {
+            seq: *seq,
+            refused: refused.clone(),
+            reason: reason.clone(),
+        }),
+        Change::SessionAdopted { holder } => to_string(&Adopted { holder: *holder }),
+        Change::SessionUnreachable(data) => to_string(data),
+        Change::SessionStopped(data) => to_string(data),
+        Change::SessionClosed { outcome } => to_string(&Closed { outcome: *outcome }),
+        Change::SessionRemoved { by } => to_string(&Removed { by: by.clone() }),
+        Change::OrphanFound(data) | Change::OrphanEnded(data) => to_string(data),
+        Change::DaemonStarted { process, version } => {
+            to_string(&DaemonStarted { process: *process, version: version.clone() })
+        }
+        Change::JournalGap(data) => to_string(data),
+        Change::Other { data, .. } => to_string(data),
+        Change::SessionRepaired | Change::ConfigReloaded | Change::DaemonStopped => Ok("{}".into()),
+    }
+}
+
+/// The change that a stored payload stands for.
+pub(crate) fn decode(kind: &str, version: i64, data: &str) -> Change {
+    let known = (version == VERSION).then(|| decode_known(kind, data).ok().flatten()).flatten();
+    known.unwrap_or_else(|| Change::Other { kind: kind.to_owned(), data: as_map(data) })
+}
+
+/// Reads one row of `COLUMNS`.
+pub(crate) fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let (kind, version, data) = (row.get_ref(9)?, row.get(10)?, row.get_ref(11)?);
+    Ok(Event {
+        seq: read_seq(row, 0)?,
+        at: Moment {
+            time: read_time(row, 1)?,
+            // Written by ourselves; damage is found by the check at opening.
+            boot: row.get_ref(2)?.as_str()?.parse::<BootId>().unwrap_or_default(),
+            boot_ns: row.get::<_, i64>(3)?.unsigned_abs(),
+        },
+        recorded_at: read_time(row, 4)?,
+        session_id: row.get::<_, Option<i64>>(5)?.map(session_id),
+        source: Source(row.get(6)?),
+        source_seq: row.get::<_, i64>(7)?.unsigned_abs(),
+        trace_parent: row.get(8)?,
+        change: decode(kind.as_str()?, version, data.as_str()?),
+    })
+}
+
+pub(crate) fn read_seq(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {
+    Ok(Seq(row.get::<_, i64>(column)?.unsigned_abs()))
+}
+
+pub(crate) fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
+    row.get(column).map(Time::from_millis)
+}
+
+/// The session whose number is in a column.
+pub(crate) fn session_id(number: i64) -> SessionId {
+    SessionId::from_number(number.unsigned_abs())
+}
+
+/// SQLite's integers have a sign; nothing of ours reaches their end.
+pub(crate) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
+    Ok(Some(match kind {
+        "session_created" => Change::SessionCreated(from_str(data)?),
+        "attempt_started" => Change::AttemptStarted(from_str(data)?),
+        "session_resized" => Change::SessionResized(from_str(data)?),
+        "output_gap" => Change::OutputGap(from_str(data)?),
+        "attempt_exited" => Change::AttemptExited(from_str(data)?),
+        "transition_refused" => {
+            let TransitionRefused { seq, refused, reason } = from_str(data)?;
+            Change::TransitionRefused { seq, refused, reason }
+        }
+        "session_adopted" => Change::SessionAdopted { holder: from_str::<Adopted>(data)?.holder },
+        "session_unreachable" => Change::SessionUnreachable(from_str(data)?),
+        "session_repaired" => Change::SessionRepaired,
+        "session_stopped" => Change::SessionStopped(from_str(data)?),
+        "session_closed" => Change::SessionClosed { outcome: from_str::<Closed>(data)?.outcome },
+        "session_removed" => Change::SessionRemoved { by: from_str::<Removed>(data)?.by },
+        "orphan_found" => Change::OrphanFound(from_str(data)?),
+        "orphan_ended" => Change::OrphanEnded(from_str(data)?),
+        "config_reloaded" => Change::ConfigReloaded,
+        "daemon_started" => {
+            let DaemonStarted { process, version } = from_str(data)?;
+            Change::DaemonStarted { process, version }
+        }
+        "daemon_stopped" => Change::DaemonStopped,
+        "journal_gap" => Change::JournalGap(from_str(data)?),
+        _ => return Ok(None),
+    }))
+}
+
+/// Any payload as an object; what is none is kept under a name of ours.
+fn as_map(data: &str) -> Map<String, Value> {
+    match from_str(data) {
+        Ok(Value::Object(map)) => map,
+        Ok(value) => Map::from_iter([("value".to_owned(), value)]),
+        Err(_) => Map::from_iter([("text".to_owned(), data.into())]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::testing::every_change;
+
+    /// Journals hold this for years: a line here may gain fields, and change in no other way.
+    #[rustfmt::skip]
+    const STORED: &[(&str, &str)] = &[
+        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"time_limit_ms":60000,"idempotency_key":"key-1"}"#),
+        ("attempt_started", r#"{"attempt":1,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234},"cgroup":"wk/a","cols":80,"rows":24}"#),
+        ("session_resized", r#"{"cols":100,"rows":50}"#),
+        ("output_gap", r#"{"bytes":4096,"reason":"slow disk"}"#),
+        ("attempt_exited", r#"{"attempt":1,"ending":{"how":"signaled","signal":9,"core_dumped":true},"limit":"cpu_time","usage":{"output_bytes":12,"recorded_bytes":0,"gaps":0,"last_activity":null,"cpu_ms":null,"max_rss_bytes":null}}"#),
+        ("transition_refused", r#"{"seq":3,"refused":"attempt_started","reason":"session ended"}"#),
+        ("session_adopted", r#"{"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234}}"#),
+        ("session_unreachable", r#"{"why":"no answer"}"#),
+        ("session_repaired", r#"{}"#),
+        ("session_stopped", r#"{"by":{"uid":1000,"pid":42,"client":"wk"},"grace_ms":10000}"#),
+        ("session_closed", r#"{"outcome":"cancelled"}"#),
+        ("session_removed", r#"{"by":{"uid":1000,"pid":42,"client":"wk"}}"#),
+        ("orphan_found", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
+        ("orphan_ended", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
+        ("config_reloaded", r#"{}"#),
+        ("daemon_started", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":5,"start_time":1234},"version":"0.1.0"}"#),
+        ("daemon_stopped", r#"{}"#),
+        ("journal_gap", r#"{"events":3,"reason":"full disk"}"#),
+        ("tool_started", r#"{"text":"cargo test"}"#),
+    ];
+
+    #[test]
+    fn every_kind_is_stored_as_it_always_was() {
+        let changes = every_change();
+        let stored: Vec<_> =
+            changes.iter().map(|change| (change.kind(), encode(change).unwrap())).collect();
+        assert!(
+            stored.iter().map(|(kind, data)| (*kind, data.as_str())).eq(STORED.iter().copied())
+        );
+        for (change, (kind, data)) in changes.iter().zip(STORED) {
+            assert_eq!(decode(kind, VERSION, data), *change, "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_events_of_a_session_are_found_by_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        crate::testing::close(crate::testing::open(&path));
+        let connection = Connection::open(&path).unwrap();
+        let sql = format!(
+            "EXPLAIN QUERY PLAN WITH {STRETCHES} SELECT {COLUMNS} FROM {OF_SESSION} {JOINED}"
+        );
+        let mut explain = connection.prepare(&sql).unwrap();
+        let plan = explain.query_map([1, 1, 9], |row| row.get::<_, String>(3)).unwrap();
+        let plan: Vec<_> = plan.map(Result::unwrap).collect();
+        let wanted = "SEARCH e USING INDEX events_by_stretch (<expr>=? AND session_id=?";
+        assert!(plan.iter().any(|step| step.starts_with(wanted)), "{plan:#?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+    }
+
+    #[test]
+    fn the_known_kinds_are_those_that_have_a_type() {
+        let changes = every_change();
+        let typed = changes.iter().filter(|change| !matches!(change, Change::Other { .. }));
+        assert!(typed.map(Change::kind).eq(KNOWN.iter().copied()));
+    }
+
+    #[test]
+    fn what_is_not_known_reads_as_other_with_all_its_data() {
+        for (case, kind, version, data, want) in [
+            ("a new kind", "verdict", 1, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (
+                "a newer version",
+                "session_resized",
+                2,
+                r#"{"cols":1,"rows":2,"unit":"pixels"}"#,
+                r#"{"cols":1,"rows":2,"unit":"pixels"}"#,
+            ),
+            ("data of another shape", "session_resized", 1, r#"{"cols":-1}"#, r#"{"cols":-1}"#),
+            ("a list", "verdict", 1, "[1,2]", r#"{"value":[1,2]}"#),
+            ("no JSON", "verdict", 1, "}", r#"{"text":"}"}"#),
+        ] {
+            let data = decode(kind, version, data);
+            let want = Change::Other { kind: kind.to_owned(), data: from_str(want).unwrap() };
+            assert_eq!(data, want, "{case}");
+        }
+    }
+}

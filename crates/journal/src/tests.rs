@@ -1,0 +1,9 @@
+//! The journal as its users see it.
+
+mod appending;
+mod crash;
+mod failing;
+mod folding;
+mod following;
+mod listing;
+mod opening;

@@ -1,0 +1,19 @@
+//! The daemon's face: HTTP routes over the journal, and orders for the driver.
+//!
+//! What is read comes from the journal and the sessions' folders, never from a holder, so
+//! that a holder which does not answer slows nobody down. What is to be done is an [`Order`].
+
+mod error;
+mod keys;
+mod openapi;
+mod order;
+mod peer;
+mod routes;
+mod serve;
+mod sse;
+mod view;
+mod whole;
+
+pub use error::{Failure, bad_request, conflict, internal, not_found, unreachable};
+pub use order::{Answer, CreateOrder, Order};
+pub use serve::{App, serve};

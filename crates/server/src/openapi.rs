@@ -1,0 +1,158 @@
+//! `GET /api/openapi.json`: the routes and their types, for machines.
+
+use axum::Json;
+use utoipa::OpenApi;
+use wk_api as api;
+
+/// Documents that live beside the handlers would make every handler's signature public; the
+/// stand-ins below hold the attributes, and a test compares them with the router.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Watchkeeper",
+        description = "Keeps watch over agent and terminal sessions. `{session}` is an id, any \
+                       unique prefix of it, or a name. Errors are problem documents (RFC 9457).",
+    ),
+    paths(
+        create,
+        list,
+        show,
+        remove,
+        stop,
+        stop_many,
+        signal,
+        input,
+        resize,
+        screen,
+        output,
+        attach,
+        wait,
+        recording,
+        session_events,
+        events,
+        daemon,
+        daemon_stop,
+        daemon_reload,
+        rebuild,
+    ),
+    components(schemas(api::EventView, api::OutputChunk, api::Problem))
+)]
+struct Document;
+
+pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}
+
+macro_rules! routes {
+    ($($(#[$attribute:meta])* $name:ident;)+) => {
+        $($(#[$attribute])* #[expect(dead_code, reason = "carries its attribute")] fn $name() {})+
+    };
+}
+
+routes! {
+    /// Run a command as a session.
+    #[utoipa::path(post, path = "/api/sessions", request_body = api::CreateSession,
+        params(("Idempotency-Key" = Option<String>, Header, description = "The same key never starts two sessions")),
+        responses((status = 201, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    create;
+    /// List sessions, newest first. The header `x-wk-more` says that there are more.
+    #[utoipa::path(get, path = "/api/sessions", params(api::ListQuery),
+        responses((status = 200, body = Vec<api::SessionView>), (status = "4XX", body = api::Problem)))]
+    list;
+    /// Show a session.
+    #[utoipa::path(get, path = "/api/sessions/{session}", params(("session" = String, Path)),
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    show;
+    /// Remove an ended session's files.
+    #[utoipa::path(delete, path = "/api/sessions/{session}", params(("session" = String, Path)),
+        responses((status = 204), (status = "4XX", body = api::Problem)))]
+    remove;
+    /// End a session: TERM, and KILL after the grace, to its whole process tree.
+    #[utoipa::path(post, path = "/api/sessions/{session}/stop", params(("session" = String, Path)),
+        request_body = api::StopRequest,
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    stop;
+    /// End all living sessions that the filters find.
+    #[utoipa::path(post, path = "/api/sessions/stop", params(api::ListQuery),
+        request_body = api::StopRequest,
+        responses((status = 200, body = api::StoppedMany), (status = "4XX", body = api::Problem)))]
+    stop_many;
+    /// Send a signal.
+    #[utoipa::path(post, path = "/api/sessions/{session}/signal", params(("session" = String, Path)),
+        request_body = api::SignalRequest,
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    signal;
+    /// Type text and press keys.
+    #[utoipa::path(post, path = "/api/sessions/{session}/input", params(("session" = String, Path)),
+        request_body = api::InputRequest,
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    input;
+    /// Resize the terminal.
+    #[utoipa::path(post, path = "/api/sessions/{session}/resize", params(("session" = String, Path)),
+        request_body = api::ResizeRequest,
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    resize;
+    /// What the terminal shows now.
+    #[utoipa::path(get, path = "/api/sessions/{session}/screen",
+        params(("session" = String, Path), api::ScreenQuery),
+        responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = api::Problem)))]
+    screen;
+    /// What was printed, as server-sent events.
+    #[utoipa::path(get, path = "/api/sessions/{session}/output",
+        params(("session" = String, Path), api::OutputQuery),
+        responses((status = 200, body = String, content_type = "text/event-stream"), (status = "4XX", body = api::Problem)))]
+    output;
+    /// Attach: the connection is upgraded to the holder's frames.
+    #[utoipa::path(get, path = "/api/sessions/{session}/attach",
+        params(("session" = String, Path), api::AttachQuery),
+        responses((status = 101), (status = "4XX", body = api::Problem)))]
+    attach;
+    /// Wait for an end, for silence, or for a text.
+    #[utoipa::path(get, path = "/api/sessions/{session}/wait",
+        params(("session" = String, Path), api::WaitQuery),
+        responses((status = 200, body = api::Waited), (status = "4XX", body = api::Problem)))]
+    wait;
+    /// The recording as one asciicast v3 file.
+    #[utoipa::path(get, path = "/api/sessions/{session}/recording", params(("session" = String, Path)),
+        responses((status = 200, body = Vec<u8>, content_type = "application/x-asciicast"), (status = "4XX", body = api::Problem)))]
+    recording;
+    /// A session's events, as server-sent events.
+    #[utoipa::path(get, path = "/api/sessions/{session}/events",
+        params(("session" = String, Path), api::EventQuery),
+        responses((status = 200, body = String, content_type = "text/event-stream"), (status = "4XX", body = api::Problem)))]
+    session_events;
+    /// All events, as server-sent events; `Last-Event-ID` resumes.
+    #[utoipa::path(get, path = "/api/events", params(api::EventQuery),
+        responses((status = 200, body = String, content_type = "text/event-stream"), (status = "4XX", body = api::Problem)))]
+    events;
+    /// How the daemon stands.
+    #[utoipa::path(get, path = "/api/daemon", responses((status = 200, body = api::DaemonStatus)))]
+    daemon;
+    /// End the daemon; sessions go on.
+    #[utoipa::path(post, path = "/api/daemon/stop", responses((status = 200, body = Object)))]
+    daemon_stop;
+    /// Read the settings again.
+    #[utoipa::path(post, path = "/api/daemon/reload",
+        responses((status = 200, body = Object), (status = "4XX", body = api::Problem)))]
+    daemon_reload;
+    /// Fold the journal anew and compare.
+    #[utoipa::path(post, path = "/api/rebuild", responses((status = 200, body = Object)))]
+    rebuild;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_names_every_route() {
+        let document = serde_json::to_value(Document::openapi()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let router = include_str!("routes/mod.rs");
+        let routes = router.lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
+        for route in routes.map(|rest| rest.split('"').next().unwrap()) {
+            let documented = paths.contains_key(&format!("/api{route}"));
+            assert!(documented || route == "/openapi.json", "{route} is not documented");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the driver is asked to do, and by whom.
+
+use std::sync::Arc;
+
+use tokio::{net::UnixStream, sync::oneshot};
+use wk_api::{CreateSession, Problem};
+use wk_holder::protocol::{AttachRequest, ScreenRequest, SignalTarget};
+use wk_model::{Requester, Session, SessionId};
+
+/// Where an order's result goes. Nobody may be left to hear it.
+pub type Answer<T> = oneshot::Sender<Result<T, Problem>>;
+
+/// A session to be run.
+#[derive(Debug)]
+pub struct CreateOrder {
+    pub request: CreateSession,
+    pub idempotency_key: Option<String>,
+    pub by: Requester,
+}
+
+/// One thing for the driver to do. It does them side by side.
+#[derive(Debug)]
+pub enum Order {
+    Create(Box<CreateOrder>, Answer<Arc<Session>>),
+    Stop {
+        session_id: SessionId,
+        grace_ms: Option<u64>,
+        by: Requester,
+        answer: Answer<()>,
+    },
+    Signal {
+        session_id: SessionId,
+        signal: i32,
+        to: SignalTarget,
+        answer: Answer<()>,
+    },
+    Input {
+        session_id: SessionId,
+        bytes: Vec<u8>,
+        answer: Answer<()>,
+    },
+    Resize {
+        session_id: SessionId,
+        cols: u16,
+        rows: u16,
+        answer: Answer<()>,
+    },
+    Screen {
+        session_id: SessionId,
+        request: ScreenRequest,
+        answer: Answer<Vec<u8>>,
+    },
+    /// Answered by a connection on which the client is attached already.
+    Attach {
+        session_id: SessionId,
+        request: AttachRequest,
+        answer: Answer<UnixStream>,
+    },
+    /// Answered once output is watched for; what is answered hears of the next.
+    Activity {
+        session_id: SessionId,
+        answer: Answer<oneshot::Receiver<()>>,
+    },
+    Remove {
+        session_id: SessionId,
+        by: Requester,
+        answer: Answer<()>,
+    },
+    /// Read the settings again.
+    Reload {
+        answer: Answer<()>,
+    },
+    /// End the daemon; sessions go on.
+    StopDaemon {
+        answer: Answer<()>,
+    },
+}

@@ -1,0 +1,94 @@
+//! Takes connections on the Unix socket and hands requests to the routes.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+use wk_journal::Journal;
+use wk_model::Time;
+
+use crate::{Order, peer::Peer, routes};
+
+/// How long connections may take to end once the daemon does.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What the routes work with.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub journal: Journal,
+    pub orders: mpsc::Sender<Order>,
+    /// The folder of the sessions' folders.
+    pub sessions: PathBuf,
+    pub socket: PathBuf,
+    pub state: PathBuf,
+    pub started_at: Time,
+    /// What works less than it should, in sentences.
+    pub warnings: Arc<Vec<String>>,
+    /// Cancelled when the daemon ends: streams end with it.
+    pub ending: CancellationToken,
+}
+
+/// Serves until `app.ending` is cancelled, then lets requests under way finish.
+pub async fn serve(listener: UnixListener, app: App) {
+    let (ending, connections) = (app.ending.clone(), TaskTracker::new());
+    let router = routes::router(app);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = ending.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, router.clone(), ending.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Out of descriptors, most likely: the next accept would fail at once.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    connections.close();
+    if tokio::time::timeout(FAREWELL, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "left connections that did not end");
+    }
+}
+
+async fn connection(stream: UnixStream, router: Router, ending: CancellationToken) {
+    let peer = match Peer::of(&stream) {
+        Ok(peer) if peer.is_own_user() => peer,
+        Ok(peer) => {
+            tracing::warn!(?peer, "refused another user");
+            return;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot tell who connects");
+            return;
+        }
+    };
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
+    let served = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::pin!(served);
+    let result = tokio::select! {
+        result = &mut served => result,
+        () = ending.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection broke");
+    }
+}

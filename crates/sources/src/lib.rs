@@ -1,0 +1,8 @@
+//! Sources turn the world into events: one module per source. They observe and report, and
+//! decide nothing.
+
+pub mod cgroup;
+pub mod folder_watch;
+pub mod holders;
+pub mod leftovers;
+pub mod process_watch;

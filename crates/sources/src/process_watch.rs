@@ -1,0 +1,68 @@
+//! The kernel's word that a process has ended.
+
+use std::{io, os::fd::OwnedFd};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::{Interest, unix::AsyncFd};
+use wk_holder::host;
+use wk_model::{Liveness, ProcessId};
+
+/// Watches exactly one process, whatever becomes of its number.
+#[derive(Debug)]
+pub struct ProcessWatch(AsyncFd<OwnedFd>);
+
+impl ProcessWatch {
+    /// Begins to watch; none where the process is dead already.
+    #[expect(unsafe_code, reason = "tokio asks for it")]
+    pub fn new(process: &ProcessId) -> io::Result<Option<Self>> {
+        let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+        let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+            Err(rustix::io::Errno::SRCH) => return Ok(None),
+            opened => opened?,
+        };
+        // The number may have passed to another process before the pidfd was opened.
+        if host::liveness(process) == Liveness::Dead {
+            return Ok(None);
+        }
+        // SAFETY: the descriptor is owned by the `AsyncFd` and never replaced.
+        let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE)? };
+        Ok(Some(Self(pidfd)))
+    }
+
+    /// Waits for the end. A zombie has ended.
+    pub async fn ended(&self) -> io::Result<()> {
+        self.0.readable().await.map(drop)
+    }
+
+    /// Sends a signal to this very process.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(pidfd_send_signal(self.0.get_ref(), signal)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_is_told_before_anybody_has_reaped() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let id = host::identify(child.id()).unwrap().unwrap();
+        let watch = ProcessWatch::new(&id).unwrap().unwrap();
+        watch.signal(Signal::KILL).unwrap();
+        watch.ended().await.unwrap();
+        assert_eq!(host::liveness(&id), Liveness::Dead);
+        assert!(ProcessWatch::new(&id).unwrap().is_none());
+        child.wait().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_namesake_is_not_watched() {
+        let me = host::identify(std::process::id()).unwrap().unwrap();
+        let earlier = ProcessId { start_time: me.start_time - 1, ..me };
+        assert!(ProcessWatch::new(&earlier).unwrap().is_none());
+    }
+}

@@ -1,0 +1,220 @@
+//! Every key of the settings: its name, how it is read and how it is shown.
+
+use std::time::Duration;
+
+use super::settings::{LogFormat, Settings};
+use crate::{
+    attach::detach_key::DetachKey,
+    text::{bytes, span},
+};
+
+/// One key of one section.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub section: &'static str,
+    pub name: &'static str,
+    /// Takes a value over; the error says what would be one.
+    pub set: fn(&mut Settings, Raw<'_>) -> Result<(), String>,
+    /// The value in effect, as `config.toml` would have it.
+    pub show: fn(&Settings) -> String,
+}
+
+/// A value as it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Raw<'a> {
+    /// From a variable: only text, so it may stand for any type.
+    Variable(&'a str),
+    Text(&'a str),
+    Integer(i64),
+    Boolean(bool),
+    /// A type that no key has, by its name.
+    Other(&'static str),
+}
+
+/// All of them, in the order of the sections.
+pub(crate) const KEYS: &[Key] = &[
+    Key {
+        section: "session",
+        name: "timeout",
+        set: |settings, raw| put(&mut settings.session.timeout, optional_span(raw)),
+        show: |settings| settings.session.timeout.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "session",
+        name: "grace",
+        set: |settings, raw| put(&mut settings.session.grace, length(raw)),
+        show: |settings| quote_span(settings.session.grace),
+    },
+    Key {
+        section: "recording",
+        name: "enabled",
+        set: |settings, raw| put(&mut settings.recording.enabled, boolean(raw)),
+        show: |settings| settings.recording.enabled.to_string(),
+    },
+    Key {
+        section: "recording",
+        name: "max_size",
+        set: |settings, raw| put(&mut settings.recording.max_size, size(raw, 64 << 10)),
+        show: |settings| quote(&bytes::exact(settings.recording.max_size)),
+    },
+    Key {
+        section: "recording",
+        name: "mask",
+        set: |settings, raw| put(&mut settings.recording.mask, boolean(raw)),
+        show: |settings| settings.recording.mask.to_string(),
+    },
+    Key {
+        section: "log",
+        name: "format",
+        set: |settings, raw| put(&mut settings.log.format, log_format(raw)),
+        show: |settings| match settings.log.format {
+            LogFormat::Json => quote("json"),
+            LogFormat::Text => quote("text"),
+        },
+    },
+    Key {
+        section: "log",
+        name: "max_size",
+        set: |settings, raw| put(&mut settings.log.max_size, size(raw, 64 << 10)),
+        show: |settings| quote(&bytes::exact(settings.log.max_size)),
+    },
+    Key {
+        section: "log",
+        name: "backups",
+        set: |settings, raw| put(&mut settings.log.backups, count(raw)),
+        show: |settings| settings.log.backups.to_string(),
+    },
+    Key {
+        section: "attach",
+        name: "detach_key",
+        set: |settings, raw| put(&mut settings.attach.detach_key, detach_key(raw)),
+        show: |settings| quote(&settings.attach.detach_key.to_string()),
+    },
+];
+
+impl Key {
+    /// The variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("WK_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+
+    /// Its name for people: `session.grace`.
+    pub(crate) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+}
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+fn text<'a>(raw: Raw<'a>, want: &str) -> Result<&'a str, String> {
+    match raw {
+        Raw::Variable(text) | Raw::Text(text) => Ok(text),
+        other => Err(mismatch(other, want)),
+    }
+}
+
+fn length(raw: Raw<'_>) -> Result<Duration, String> {
+    span::parse(text(raw, "a length of time like \"10s\"")?)
+}
+
+fn detach_key(raw: Raw<'_>) -> Result<DetachKey, String> {
+    text(raw, "a key like \"C-\\\\\"")?.parse()
+}
+
+fn optional_span(raw: Raw<'_>) -> Result<Option<Duration>, String> {
+    match text(raw, "a length of time like \"10s\", or \"none\"")? {
+        "none" => Ok(None),
+        text => span::parse_positive(text).map(Some),
+    }
+}
+
+fn boolean(raw: Raw<'_>) -> Result<bool, String> {
+    match raw {
+        Raw::Boolean(value) => Ok(value),
+        Raw::Variable("true" | "1" | "yes" | "on") => Ok(true),
+        Raw::Variable("false" | "0" | "no" | "off") => Ok(false),
+        other => Err(mismatch(other, "true or false")),
+    }
+}
+
+fn size(raw: Raw<'_>, least: u64) -> Result<u64, String> {
+    let size = match raw {
+        Raw::Integer(bytes) => u64::try_from(bytes).map_err(|_| "must not be negative")?,
+        other => bytes::parse(text(other, "a size like \"64MiB\"")?)?,
+    };
+    if size < least {
+        return Err(format!("must be at least {}", bytes::exact(least)));
+    }
+    Ok(size)
+}
+
+fn count(raw: Raw<'_>) -> Result<u32, String> {
+    let number = match raw {
+        Raw::Integer(number) => Some(number),
+        Raw::Variable(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number.map(u32::try_from) {
+        Some(Ok(number)) if number <= 1000 => Ok(number),
+        Some(_) => Err("must be between 0 and 1000".into()),
+        None => Err(mismatch(raw, "a whole number")),
+    }
+}
+
+fn log_format(raw: Raw<'_>) -> Result<LogFormat, String> {
+    match text(raw, "\"json\" or \"text\"")? {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        other => Err(mismatch(Raw::Text(other), "\"json\" or \"text\"")),
+    }
+}
+
+fn mismatch(raw: Raw<'_>, want: &str) -> String {
+    match raw {
+        Raw::Variable(text) | Raw::Text(text) => {
+            let shown: String = text.chars().take(40).collect();
+            format!("must be {want}, not `{}`", shown.escape_debug())
+        }
+        Raw::Integer(number) => format!("must be {want}, not the number {number}"),
+        Raw::Boolean(value) => format!("must be {want}, not {value}"),
+        Raw::Other(kind) => format!("must be {want}, not a value of type {kind}"),
+    }
+}
+
+fn quote(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn quote_span(span: Duration) -> String {
+    quote(&span::exact(span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shown_value_reads_back() {
+        for key in KEYS {
+            let shown = (key.show)(&Settings::default());
+            let mut settings = Settings::default();
+            let parsed: toml::Table = format!("value = {shown}").parse().unwrap();
+            let raw = match &parsed["value"] {
+                toml::Value::String(text) => Raw::Text(text),
+                toml::Value::Integer(number) => Raw::Integer(*number),
+                toml::Value::Boolean(value) => Raw::Boolean(*value),
+                other => panic!("{other}"),
+            };
+            (key.set)(&mut settings, raw).unwrap();
+            assert_eq!(settings, Settings::default(), "{}", key.path());
+        }
+    }
+
+    #[test]
+    fn variables_are_named_after_section_and_key() {
+        assert_eq!(KEYS[3].variable(), "WK_RECORDING_MAX_SIZE");
+    }
+}

@@ -1,0 +1,83 @@
+//! What can be set, and what holds where nothing is.
+
+use std::{ffi::OsString, time::Duration};
+
+use wk_client::Places;
+
+use super::{ConfigError, load};
+use crate::attach::detach_key::DetachKey;
+
+/// All settings that are in effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub session: SessionSettings,
+    pub recording: RecordingSettings,
+    pub log: LogSettings,
+    pub attach: AttachSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionSettings {
+    /// A session is ended after so long; none: never.
+    pub timeout: Option<Duration>,
+    /// Time between TERM and KILL.
+    pub grace: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecordingSettings {
+    pub enabled: bool,
+    /// Bytes on disk of one session's recording.
+    pub max_size: u64,
+    /// Hide known secret shapes.
+    pub mask: bool,
+}
+
+/// The daemon's own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    pub format: LogFormat,
+    /// Bytes of one log file.
+    pub max_size: u64,
+    /// Older files that are kept.
+    pub backups: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AttachSettings {
+    pub detach_key: DetachKey,
+}
+
+impl Settings {
+    /// Reads the settings of a user; `env` looks a variable up.
+    pub(crate) fn load(
+        places: &Places,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ConfigError> {
+        Ok(load::load(&places.config, env)?.settings)
+    }
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { timeout: None, grace: Duration::from_secs(10) }
+    }
+}
+
+impl Default for RecordingSettings {
+    fn default() -> Self {
+        Self { enabled: true, max_size: 64 << 20, mask: true }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Json, max_size: 50_000_000, backups: 5 }
+    }
+}

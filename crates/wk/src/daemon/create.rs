@@ -1,0 +1,429 @@
+//! Creates a session: its folder, its first event, its holder.
+
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use wk_api::{CreateSession, Problem};
+use wk_holder::{
+    folder, host,
+    spec::{Launch, RecordingOptions, ResourceLimit, Spec, Stdio},
+};
+use wk_journal::JournalError;
+use wk_mask::mask_arguments;
+use wk_model::{
+    AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Moment, Name, OsText,
+    Session, SessionId, Source,
+};
+use wk_server::{CreateOrder, bad_request, conflict, internal};
+use wk_sources::{
+    cgroup::Cgroups,
+    holders::{HolderLink, LaunchError, Report, launch},
+};
+
+use super::{
+    core::{Core, NameGuard, draft, failed},
+    driver, lost,
+};
+use crate::config::Settings;
+
+/// What the journal knows of a session's creation, kept in its folder too: a journal that was
+/// lost is made again from these.
+pub(super) const CREATED: &str = "created.json";
+
+/// How long a command that has ended waits for the client that said it would attach.
+const ATTACH_WAIT_MS: u64 = 5000;
+
+/// A session that has not started after so long never will.
+const START: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CreatedFile {
+    pub(super) at: Moment,
+    pub(super) created: Created,
+}
+
+/// Runs a command as a session. Answers when it runs, or when it is known that it cannot.
+pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<Session>, Problem> {
+    let CreateOrder { request, idempotency_key, by } = order;
+    if let Some(key) = &idempotency_key
+        && let Some(session_id) = core.journal.by_idempotency_key(key).map_err(failed)?
+    {
+        return known(core, session_id).await;
+    }
+    let settings = core.settings();
+    let spec = spec(&request, &settings, new_id()?)?;
+    let name = name(core, request.name.as_deref())?;
+    let created = created(&request, &spec, by.uid, idempotency_key)?;
+    let session_id = spec.session_id;
+    let at = host::now();
+    write_folder(&core.folder(session_id), &spec, &CreatedFile { at, created: created.clone() })?;
+
+    let creation = Draft {
+        at,
+        trace_parent: request.trace_parent.clone(),
+        ..draft(Some(session_id), Change::SessionCreated(Box::new(created)))
+    };
+    match core.journal.append(vec![creation]).await {
+        Ok(_) => {}
+        Err(error) => {
+            // Nothing runs and nobody was told: nothing is kept.
+            let _ = std::fs::remove_dir_all(core.folder(session_id));
+            return match error {
+                JournalError::Duplicate { session_id } => known(core, session_id).await,
+                error => Err(failed(error)),
+            };
+        }
+    }
+    drop(name);
+    let attach_wait_ms = if request.attach { ATTACH_WAIT_MS } else { 0 };
+    start(core, session_id, 1, attach_wait_ms).await?;
+    session(core, session_id)
+}
+
+fn session(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Problem> {
+    let session = core.journal.session(session_id).map_err(failed)?;
+    session.ok_or_else(|| internal(format!("session {session_id} is not in the journal")))
+}
+
+/// The session that an earlier call with the same key made; it may still be starting.
+async fn known(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Problem> {
+    let mut events = core.journal.subscribe(core.journal.last(), Some(session_id));
+    let started = async {
+        loop {
+            // Its first event may be on its way to the disk still.
+            let session = core.journal.session(session_id).map_err(failed)?;
+            if let Some(session) = session.filter(|session| session.status().is_some()) {
+                return Ok(session);
+            }
+            events.next().await.map_err(failed)?;
+        }
+    };
+    let late = || conflict(format!("session {session_id} was created, but does not start"));
+    tokio::time::timeout(START, started).await.map_err(|_| late())?
+}
+
+/// Starts the holder of an attempt; what comes of it is in the journal when this returns.
+pub(super) async fn start(
+    core: &Arc<Core>,
+    session_id: SessionId,
+    attempt: u32,
+    attach_wait_ms: u64,
+) -> Result<(), Problem> {
+    let session_folder = core.folder(session_id);
+    let socket = core.places.holder_socket(session_id.as_str(), attempt);
+    let leaf = core.cgroups.as_ref().and_then(|cgroups| {
+        let made = cgroups.make_leaf(session_id.as_str(), attempt);
+        made.inspect_err(|error| tracing::warn!(%session_id, %error, "no cgroup leaf")).ok()
+    });
+    let (daemon_command, daemon_environment) = core.daemon_command.clone();
+    let order = Launch {
+        folder: text(&session_folder)?,
+        attempt,
+        socket: text(&socket)?,
+        cgroup: leaf.as_deref().map(text).transpose()?,
+        daemon_socket: text(&core.places.socket())?,
+        daemon_command,
+        daemon_environment,
+        attach_wait_ms,
+    };
+    let launched = match launch(&core.holder, order).await {
+        Ok(launched) => launched,
+        // Some holder has the attempt, this one or an earlier one: what it does is the truth.
+        Err(error) if folder::record(&session_folder, attempt).exists() => {
+            tracing::warn!(%session_id, attempt, %error, "the attempt is claimed");
+            return lost::claimed(core, session_id, attempt).await.map_err(failed);
+        }
+        Err(error) => return not_started(core, session_id, attempt, error).await,
+    };
+    set_apart(core, launched.status.holder.pid);
+    let read = wk_holder::record::read(&session_folder, attempt, 0)
+        .map_err(|error| internal(format!("cannot read the record of {session_id}: {error}")))?;
+    let taken = read.entries.iter().map(|entry| entry.number).max().unwrap_or(0);
+    let reports = core.reports.clone();
+    // Held before anything can fail: the command runs.
+    core.hold(session_id, HolderLink::start(launched, session_folder, socket, taken, reports));
+    let entries = read.entries;
+    match driver::take_in(core, session_id, attempt, entries.clone()).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // The driver tries until it works.
+            let _ = core.reports.send(Report::Recorded { session_id, attempt, entries }).await;
+            Err(failed(error))
+        }
+    }
+}
+
+/// Takes a holder out of the daemon's cgroup. Nobody waits for it.
+fn set_apart(core: &Core, holder: u32) {
+    let Some(cgroups) = core.cgroups.clone().filter(Cgroups::sets_holders_apart) else { return };
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = cgroups.set_apart(holder) {
+            tracing::debug!(holder, %error, "a holder stays in the daemon's cgroup");
+        }
+    });
+}
+
+async fn not_started(
+    core: &Core,
+    session_id: SessionId,
+    attempt: u32,
+    error: LaunchError,
+) -> Result<(), Problem> {
+    let error = format!("{:#}", anyhow::Error::from(error));
+    tracing::error!(%session_id, error, "no holder");
+    let exited = AttemptExited {
+        attempt,
+        ending: Ending::ExecFailed { code: 126, error: format!("cannot start a holder: {error}") },
+        limit: None,
+        usage: HolderUsage::default(),
+    };
+    let end = Draft {
+        source: Source(format!("daemon/not-started/{session_id}")),
+        source_seq: Some(u64::from(attempt)),
+        ..draft(Some(session_id), Change::AttemptExited(exited))
+    };
+    core.journal.append(vec![end]).await.map_err(failed)?;
+    driver::close(core, session_id).await.map_err(failed)
+}
+
+fn new_id() -> Result<SessionId, Problem> {
+    let mut bits = [0; 8];
+    rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| internal(format!("the system gives no random bits: {error}")))?;
+    Ok(SessionId::from_random(u64::from_le_bytes(bits)))
+}
+
+/// Checks the name, and keeps it until the journal has it.
+fn name(core: &Arc<Core>, name: Option<&str>) -> Result<Option<NameGuard>, Problem> {
+    let Some(text) = name else { return Ok(None) };
+    text.parse::<Name>().map_err(|error| bad_request(error.to_string()))?;
+    let taken = |by: &str| {
+        conflict(format!("the name `{text}` belongs to a living session{by}: choose another"))
+    };
+    let guard = core.reserve(text.to_owned()).ok_or_else(|| taken(""))?;
+    // A name that reads like the beginning of an id is no reason to refuse it.
+    let holder = core
+        .journal
+        .live()
+        .into_iter()
+        .find(|session| session.created.name.as_deref() == Some(text));
+    match holder {
+        Some(session) => Err(taken(&format!(" ({})", session.id))),
+        None => Ok(Some(guard)),
+    }
+}
+
+fn spec(
+    request: &CreateSession,
+    settings: &Settings,
+    session_id: SessionId,
+) -> Result<Spec, Problem> {
+    if request.command.first().is_none_or(|program| program.as_bytes().is_empty()) {
+        return Err(bad_request("`command` must name a program"));
+    }
+    let working_directory = working_directory(request)?;
+    let environment = match &request.environment {
+        Some(environment) => environment.clone(),
+        None => super::world::daemon_environment()
+            .filter_map(|(name, value)| text_of_variable(&name, &value))
+            .collect(),
+    };
+    check_size(&request.command, &environment)?;
+    let stdio = match request.terminal {
+        Some(size) if (1..=1000).contains(&size.cols) && (1..=1000).contains(&size.rows) => {
+            Stdio::Terminal { cols: size.cols, rows: size.rows }
+        }
+        Some(size) => {
+            let (cols, rows) = (size.cols, size.rows);
+            let detail = format!("bad terminal size {cols}x{rows}: 1 to 1000 columns and rows");
+            return Err(bad_request(detail));
+        }
+        None => Stdio::Pipes { feed: request.feed },
+    };
+    let recording = request.record.unwrap_or(settings.recording.enabled).then(|| {
+        let (max_size, mask) = (settings.recording.max_size, settings.recording.mask);
+        RecordingOptions { max_size, mask }
+    });
+    let millis =
+        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let limits = request.limits.iter().map(|limit| {
+        let wk_api::ResourceLimit { resource, soft, hard } = *limit;
+        ResourceLimit { resource, soft, hard }
+    });
+    Ok(Spec {
+        session_id,
+        command: request.command.clone(),
+        working_directory,
+        environment,
+        umask: request.umask.unwrap_or(0o022) & 0o777,
+        limits: limits.collect(),
+        stdio,
+        recording,
+        keep_descendants: request.keep_descendants.unwrap_or(request.kind == Kind::Shell),
+        grace_ms: request.grace_ms.unwrap_or_else(|| millis(settings.session.grace)),
+        time_limit_ms: request.timeout_ms.or(settings.session.timeout.map(millis)),
+    })
+}
+
+fn text_of_variable(name: &std::ffi::OsStr, value: &std::ffi::OsStr) -> Option<OsText> {
+    use std::os::unix::ffi::OsStrExt;
+    OsText::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+}
+
+/// The folder must be there: later, nobody could be told.
+fn working_directory(request: &CreateSession) -> Result<OsText, Problem> {
+    use std::os::unix::ffi::OsStrExt;
+    let Some(given) = &request.working_directory else {
+        let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
+        return OsText::new(home.as_bytes()).map_err(|error| bad_request(error.to_string()));
+    };
+    let path = Path::new(std::ffi::OsStr::from_bytes(given.as_bytes()));
+    let shown = path.display();
+    if path.is_relative() {
+        return Err(bad_request(format!("the working directory `{shown}` must be absolute")));
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(given.clone()),
+        Ok(_) => Err(bad_request(format!("the working directory `{shown}` is not a folder"))),
+        Err(error) => {
+            Err(bad_request(format!("cannot use the working directory `{shown}`: {error}")))
+        }
+    }
+}
+
+/// The kernel takes so many bytes of one argument (`MAX_ARG_STRLEN`), and of all together a
+/// quarter of the stack limit, at most 6 MiB; see execve(2).
+fn check_size(command: &[OsText], environment: &[OsText]) -> Result<(), Problem> {
+    const ONE: usize = 128 << 10;
+    const ALL: usize = 6 << 20;
+    let sizes = || command.iter().chain(environment).map(|text| text.as_bytes().len() + 1);
+    let too_large = |detail: String| Problem {
+        kind: wk_api::problem_type::TOO_LARGE.into(),
+        title: "Too large".into(),
+        status: 413,
+        detail,
+        candidates: Vec::new(),
+    };
+    if let Some(size) = sizes().find(|size| *size > ONE) {
+        return Err(too_large(format!(
+            "an argument or variable has {size} bytes, and the system takes at most {ONE}: \
+             pass it through a file or stdin"
+        )));
+    }
+    match sizes().sum::<usize>() {
+        all if all > ALL => Err(too_large(format!(
+            "arguments and environment have {all} bytes, and the system takes at most {ALL}: \
+             pass them through a file or stdin"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The facts for the journal: never the environment.
+fn created(
+    request: &CreateSession,
+    spec: &Spec,
+    uid: u32,
+    idempotency_key: Option<String>,
+) -> Result<Created, Problem> {
+    for (key, value) in &request.labels {
+        Label::new(key, value).map_err(|error| bad_request(error.to_string()))?;
+    }
+    let words = [&request.agent_id, &request.component_name, &request.trace_parent];
+    if words.into_iter().flatten().any(|word| word.len() > 256 || word.contains(char::is_control)) {
+        let detail = "agent_id, component_name and trace_parent: at most 256 bytes, no control \
+                      characters";
+        return Err(bad_request(detail));
+    }
+    let system = rustix::system::uname();
+    let username = crate::daemon::world::user_name(uid);
+    Ok(Created {
+        name: request.name.clone(),
+        session_kind: request.kind,
+        command: mask_arguments(&shown(&spec.command)),
+        working_directory: Some(spec.working_directory.to_text().into_owned()),
+        uid: Some(uid),
+        username,
+        hostname: Some(system.nodename().to_string_lossy().into_owned()),
+        platform: Some(format!(
+            "{}-{}-{}",
+            system.sysname().to_string_lossy(),
+            system.release().to_string_lossy(),
+            system.machine().to_string_lossy()
+        )),
+        labels: request.labels.clone(),
+        agent_id: request.agent_id.clone(),
+        component_name: request.component_name.clone(),
+        metadata: request.metadata.clone(),
+        terminal: request.terminal.is_some(),
+        recorded: spec.recording.is_some(),
+        keep_descendants: spec.keep_descendants,
+        time_limit_ms: spec.time_limit_ms,
+        idempotency_key,
+        ..Created::default()
+    })
+}
+
+/// The command for people; what is longer than anybody reads is in the spec alone.
+fn shown(command: &[OsText]) -> Vec<String> {
+    const LONGEST: usize = 16 << 10;
+    let (mut shown, mut room) = (Vec::new(), LONGEST);
+    for (index, argument) in command.iter().enumerate() {
+        let text = argument.to_text();
+        if text.len() > room {
+            let head = &text[..text.floor_char_boundary(room)];
+            let more = command.len() - index - 1;
+            shown.push(format!("{head}… ({} bytes, {more} more arguments)", text.len()));
+            break;
+        }
+        room -= text.len();
+        shown.push(text.into_owned());
+    }
+    shown
+}
+
+fn write_folder(path: &Path, spec: &Spec, created: &CreatedFile) -> Result<(), Problem> {
+    let written = || -> std::io::Result<()> {
+        DirBuilder::new().mode(0o700).create(path)?;
+        write_private(&path.join(folder::SPEC), spec)?;
+        write_private(&path.join(CREATED), created)
+    };
+    written().map_err(|error| {
+        let _ = std::fs::remove_dir_all(path);
+        internal(format!("cannot write `{}`: {error}", path.display()))
+    })
+}
+
+fn write_private(path: &Path, content: &impl Serialize) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(&serde_json::to_vec(content)?)
+}
+
+fn text(path: &Path) -> Result<OsText, Problem> {
+    use std::os::unix::ffi::OsStrExt;
+    OsText::new(path.as_os_str().as_bytes()).map_err(|error| internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_nobody_reads_whole_is_cut() {
+        let words = |words: &[&str]| -> Vec<OsText> {
+            words.iter().map(|word| OsText::new(*word).unwrap()).collect()
+        };
+        assert_eq!(shown(&words(&["ls", "-l"])), ["ls", "-l"]);
+        let long = "é".repeat(10_000);
+        let cut = shown(&words(&["echo", &long, "and", "more"]));
+        assert_eq!(cut.len(), 2);
+        assert!(cut[1].len() < 17_000 && cut[1].ends_with("(20000 bytes, 2 more arguments)"));
+    }
+}

@@ -1,0 +1,260 @@
+//! The driver: carries out orders and acts on what holders report, side by side.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{net::UnixStream, sync::mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wk_api::Problem;
+use wk_holder::{
+    protocol::{Reply, Request, SignalRequest, StopRequest},
+    record::Entry,
+};
+use wk_journal::JournalError;
+use wk_model::{Change, Draft, Requester, SessionId, Source, Stopped};
+use wk_server::{Answer, Order, bad_request, conflict, internal, unreachable};
+use wk_sources::holders::{self, LinkError, Report};
+
+use super::{
+    core::{AGAIN, Core, failed},
+    create, lost,
+};
+use crate::config::Settings;
+
+/// Runs until the daemon ends; then what is under way is finished.
+pub(super) async fn run(
+    core: Arc<Core>,
+    mut orders: mpsc::Receiver<Order>,
+    mut reports: mpsc::Receiver<Report>,
+    ending: CancellationToken,
+) {
+    let tasks = TaskTracker::new();
+    loop {
+        tokio::select! {
+            () = ending.cancelled() => break,
+            Some(order) = orders.recv() => {
+                tasks.spawn(carry_out(core.clone(), order, ending.clone()));
+            }
+            Some(report) = reports.recv() => hear(&core, &tasks, report),
+        }
+    }
+    tasks.close();
+    // Whatever takes longer waits for somebody who may never come.
+    let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
+}
+
+/// Late entries fold right, so no report waits for another.
+fn hear(core: &Arc<Core>, tasks: &TaskTracker, report: Report) {
+    match report {
+        Report::Recorded { session_id, attempt, entries } => {
+            // The journal gathers what many sessions tell in one moment into one commit.
+            let core = core.clone();
+            tasks.spawn(async move {
+                while let Err(error) = take_in(&core, session_id, attempt, entries.clone()).await {
+                    if matches!(error, JournalError::Closed) {
+                        return;
+                    }
+                    // A full disk, most likely. The record keeps what it told, and a daemon that
+                    // ends before this works is followed by one that reads it.
+                    tracing::error!(%session_id, %error, "could not journal a record");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            });
+        }
+        Report::Cut { session_id, attempt, holder } => {
+            core.let_go(session_id);
+            tasks.spawn(lost::cut(core.clone(), session_id, attempt, holder));
+        }
+    }
+}
+
+/// Journals entries of a holder's record, and closes the session if it has ended.
+pub(super) async fn take_in(
+    core: &Core,
+    session_id: SessionId,
+    attempt: u32,
+    entries: Vec<Entry>,
+) -> Result<(), JournalError> {
+    let source = Source::holder(session_id, attempt);
+    let ends = entries.iter().any(|entry| matches!(entry.change, Change::AttemptExited(_)));
+    let drafts = entries.into_iter().map(|entry| Draft {
+        at: entry.at,
+        session_id: Some(session_id),
+        source: source.clone(),
+        source_seq: Some(entry.number),
+        trace_parent: None,
+        change: entry.change,
+    });
+    let drafts: Vec<_> = drafts.collect();
+    match core.journal.append(drafts.clone()).await {
+        Err(JournalError::BadDraft { reason }) => {
+            // One line that is not ours must not keep the end of a session from being heard.
+            tracing::warn!(%session_id, reason, "took in a record line by line");
+            for draft in drafts {
+                match core.journal.append(vec![draft]).await {
+                    Err(JournalError::BadDraft { .. }) => {}
+                    taken => drop(taken?),
+                }
+            }
+        }
+        taken => drop(taken?),
+    }
+    if ends {
+        close(core, session_id).await?;
+    }
+    Ok(())
+}
+
+/// Says once, when a session has ended, that it is closed.
+pub(super) async fn close(core: &Core, session_id: SessionId) -> Result<(), JournalError> {
+    let Some(session) = core.journal.session(session_id)? else { return Ok(()) };
+    let wk_model::Life::Ended { outcome, .. } = session.life else { return Ok(()) };
+    let closed = Draft {
+        // One for each attempt, however often a daemon comes to say so.
+        source: Source(format!("daemon/closed/{session_id}")),
+        source_seq: Some(u64::from(session.attempt.max(1))),
+        ..super::core::draft(Some(session_id), Change::SessionClosed { outcome })
+    };
+    core.journal.append(vec![closed]).await?;
+    Ok(())
+}
+
+async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
+    match order {
+        Order::Create(order, answer) => {
+            // Carried through even if the client has left: it may ask again with the same key.
+            let created = create::create(&core, *order).await;
+            reply(answer, created);
+        }
+        Order::Stop { session_id, grace_ms, by, answer } => {
+            reply(answer, stop(&core, session_id, grace_ms, by).await);
+        }
+        Order::Signal { session_id, signal, to, answer } => {
+            let request = Request::Signal(SignalRequest { signal, to });
+            reply(answer, ask(&core, session_id, request).await.map(drop));
+        }
+        Order::Input { session_id, bytes, answer } => {
+            reply(answer, ask(&core, session_id, Request::Input(bytes)).await.map(drop));
+        }
+        Order::Resize { session_id, cols, rows, answer } => {
+            let request = Request::Resize { cols, rows };
+            reply(answer, ask(&core, session_id, request).await.map(drop));
+        }
+        Order::Screen { session_id, request, answer } => {
+            let screen = ask(&core, session_id, Request::Screen(request)).await;
+            reply(
+                answer,
+                screen.and_then(|reply| match reply {
+                    Reply::Screen(text) => Ok(text),
+                    other => Err(internal(format!("the holder answered {other:?}"))),
+                }),
+            );
+        }
+        Order::Attach { session_id, request, answer } => {
+            reply(answer, attach(&core, session_id, request).await);
+        }
+        Order::Activity { session_id, answer } => {
+            let watched = async {
+                let link = core.link(session_id).await?;
+                link.activity().await.map_err(|error| refused(session_id, error))
+            };
+            reply(answer, watched.await);
+        }
+        Order::Remove { session_id, by, answer } => {
+            reply(answer, remove(&core, session_id, by).await);
+        }
+        Order::Reload { answer } => reply(answer, reload(&core).await),
+        Order::StopDaemon { answer } => {
+            reply(answer, Ok(()));
+            ending.cancel();
+        }
+    }
+}
+
+/// Nobody may be left to hear it.
+fn reply<T>(answer: Answer<T>, result: Result<T, Problem>) {
+    let _ = answer.send(result);
+}
+
+async fn ask(core: &Core, session_id: SessionId, request: Request) -> Result<Reply, Problem> {
+    let link = core.link(session_id).await?;
+    link.request(request).await.map_err(|error| refused(session_id, error))
+}
+
+fn refused(session_id: SessionId, error: LinkError) -> Problem {
+    match error {
+        LinkError::Ended => conflict(format!("session {session_id} has ended")),
+        LinkError::Silent => unreachable(format!("session {session_id}: {error}")),
+        LinkError::Refused(why) => bad_request(why),
+    }
+}
+
+async fn attach(
+    core: &Core,
+    session_id: SessionId,
+    request: wk_holder::protocol::AttachRequest,
+) -> Result<UnixStream, Problem> {
+    let link = core.link(session_id).await?;
+    holders::attach(&link.socket, request)
+        .await
+        .map_err(|error| unreachable(format!("session {session_id}: {error}")))
+}
+
+/// The intent is on disk before anything is signalled: the end will be known as asked for.
+async fn stop(
+    core: &Core,
+    session_id: SessionId,
+    grace_ms: Option<u64>,
+    by: Requester,
+) -> Result<(), Problem> {
+    let link = core.link(session_id).await?;
+    let grace_ms = match grace_ms {
+        Some(grace_ms) => grace_ms,
+        None => u64::try_from(core.settings().session.grace.as_millis()).unwrap_or(u64::MAX),
+    };
+    let stopped = Change::SessionStopped(Stopped { by, grace_ms });
+    core.journal_in_time(Some(session_id), stopped).await.map_err(failed)?;
+    match link.request(Request::Stop(StopRequest { grace_ms })).await {
+        // It ended by itself in this moment: what was wanted.
+        Ok(_) | Err(LinkError::Ended) => Ok(()),
+        Err(error) => Err(refused(session_id, error)),
+    }
+}
+
+async fn remove(core: &Core, session_id: SessionId, by: Requester) -> Result<(), Problem> {
+    let session = core.journal.session(session_id).map_err(failed)?;
+    if session.is_some_and(|session| !session.is_ended()) {
+        let detail = format!("session {session_id} lives: `wk stop {session_id}` ends it");
+        return Err(conflict(detail));
+    }
+    if !core.left(session_id).await {
+        let detail = format!("session {session_id} has ended, but is still being tidied up");
+        return Err(conflict(detail));
+    }
+    // Renamed first: whatever happens from here on, the next daemon sees what was meant.
+    let removed = core.places.sessions().join(format!("{REMOVED}{session_id}"));
+    let failed_to = |error| internal(format!("cannot remove the files of {session_id}: {error}"));
+    match std::fs::rename(core.folder(session_id), &removed) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed_to(error))?,
+        _ => {}
+    }
+    let change = Change::SessionRemoved { by };
+    core.journal_in_time(Some(session_id), change).await.map_err(failed)?;
+    let emptied = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(removed)).await;
+    match emptied {
+        Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(failed_to(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What the name of a folder begins with that is about to be removed.
+pub(super) const REMOVED: &str = ".removed-";
+
+/// Reads the settings again; refused as a whole where they are wrong.
+pub(super) async fn reload(core: &Core) -> Result<(), Problem> {
+    let settings = Settings::load(&core.places, |name| std::env::var_os(name))
+        .map_err(|error| bad_request(format!("{:#}", anyhow::Error::from(error))))?;
+    core.set_settings(settings);
+    core.journal(None, Change::ConfigReloaded).await.map_err(failed)?;
+    tracing::info!("read the settings again");
+    Ok(())
+}

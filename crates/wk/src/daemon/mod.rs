@@ -1,0 +1,167 @@
+//! The daemon: wiring, and the driver that acts.
+//!
+//! ```text
+//! server ──orders──▶ driver ──▶ holders
+//!                      ▲  └───▶ journal
+//! holders ──reports────┘
+//! ```
+//!
+//! It may end at any moment, and by any means: sessions belong to their holders, the truth to
+//! their records and the journal. What was under way is taken up by [`adopt`] of the next one.
+
+mod adopt;
+mod core;
+mod create;
+mod driver;
+mod lock;
+mod log;
+mod lost;
+mod salvage;
+mod world;
+
+use std::{io::Write, os::fd::OwnedFd, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+use wk_client::Places;
+use wk_holder::host;
+use wk_journal::Journal;
+use wk_model::Change;
+use wk_server::App;
+
+use self::core::Core;
+use crate::config::Settings;
+
+pub(crate) use self::{
+    log::{FILE as LOG_FILE, FOLDER as LOG_FOLDER},
+    world::{daemon_environment, holder_program, own_program},
+};
+
+/// Orders and reports that may wait.
+const WAITING: usize = 1024;
+
+/// How long callers wait for sessions of an earlier daemon to be adopted.
+const ADOPTION: Duration = Duration::from_millis(500);
+
+/// Runs until it is told to stop; writes one byte to `ready` when its socket listens.
+pub(crate) fn run(
+    places: Places,
+    settings: Settings,
+    ready: Option<OwnedFd>,
+) -> anyhow::Result<()> {
+    places.make()?;
+    let _lock = lock::lock(&places)?;
+    let _log = log::start(&places, &settings)?;
+    world::raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_stack_size(512 << 10)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(watch(places, settings, ready));
+    match &result {
+        Ok(()) => tracing::info!("the daemon ends; sessions go on"),
+        Err(error) => tracing::error!(error = format!("{error:#}"), "the daemon ends"),
+    }
+    result
+}
+
+async fn watch(places: Places, settings: Settings, ready: Option<OwnedFd>) -> anyhow::Result<()> {
+    let started_at = host::now().time;
+    let (journal, set_aside) = open_journal(&places).await?;
+    let (reports, heard) = mpsc::channel(WAITING);
+    let (orders, ordered) = mpsc::channel(WAITING);
+    let ending = CancellationToken::new();
+    let mut warnings = Vec::new();
+    let core = Arc::new(Core::new(
+        places.clone(),
+        journal.clone(),
+        world::cgroups(&mut warnings),
+        holder_program()?,
+        world::daemon_command()?,
+        reports,
+        settings,
+    ));
+    let me = host::identify(std::process::id())?.context("cannot read /proc: is it mounted?")?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    core.journal_in_time(None, Change::DaemonStarted { process: me, version }).await?;
+    if let Some(place) = set_aside {
+        let place = place.display();
+        warnings.push(format!("the journal was damaged; it is kept as `{place}`"));
+        salvage::salvage(&core).await;
+    }
+
+    let listener = listen(&places)?;
+    let driver = tokio::spawn(driver::run(core.clone(), ordered, heard, ending.clone()));
+    // A holder that does not answer holds up nobody but those who ask for it.
+    let adopting = tokio::spawn(adopt::adopt(core.clone()));
+    let _ = tokio::time::timeout(ADOPTION, adopting).await;
+    say_ready(ready);
+    tracing::info!(sessions = journal.live().len(), "the daemon listens");
+    let app = App {
+        journal: journal.clone(),
+        orders,
+        sessions: places.sessions(),
+        socket: places.socket(),
+        state: places.state.clone(),
+        started_at,
+        warnings: Arc::new(warnings),
+        ending: ending.clone(),
+    };
+    let server = tokio::spawn(wk_server::serve(listener, app));
+    until_told(&core, &ending).await?;
+    // A client of the next daemon must not find the door of this one.
+    let _ = std::fs::remove_file(places.socket());
+    ending.cancel();
+    server.await.context("the server failed")?;
+    driver.await.context("the driver failed")?;
+    // It ends all the same.
+    let _ = core.journal(None, Change::DaemonStopped).await;
+    drop(core);
+    journal.close().await;
+    Ok(())
+}
+
+async fn open_journal(places: &Places) -> anyhow::Result<(Journal, Option<std::path::PathBuf>)> {
+    let path = places.state.join("journal.db");
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&path)).await??;
+    Ok((opened.journal, opened.set_aside))
+}
+
+fn listen(places: &Places) -> anyhow::Result<UnixListener> {
+    let socket = places.socket();
+    // We hold the lock: whatever lies there is a dead daemon's.
+    let _ = std::fs::remove_file(&socket);
+    let bound = world::with_private_umask(|| UnixListener::bind(&socket));
+    bound.with_context(|| format!("cannot listen at `{}`", socket.display()))
+}
+
+fn say_ready(ready: Option<OwnedFd>) {
+    if let Some(ready) = ready {
+        // Whoever waited may have left.
+        let _ = std::fs::File::from(ready).write_all(b"r");
+    }
+}
+
+/// Waits for a signal or an order to end.
+async fn until_told(core: &Core, ending: &CancellationToken) -> anyhow::Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = term.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = ending.cancelled() => return Ok(()),
+            _ = hangup.recv() => if let Err(problem) = driver::reload(core).await {
+                tracing::error!(detail = problem.detail, "kept the settings as they were");
+            },
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! How a session ended, in words.
+
+use wk_api::SessionView;
+use wk_holder::protocol::Ended;
+use wk_model::{Ending, LimitKind, Status};
+
+use crate::text::visible::visible;
+
+/// Of an end that the holder has told.
+pub(crate) fn of_ended(ended: &Ended) -> String {
+    if let Some(limit) = ended.limit {
+        return match limit {
+            LimitKind::Time => "time limit".into(),
+            LimitKind::Idle => "idle limit".into(),
+            LimitKind::CpuTime => "CPU time limit".into(),
+            LimitKind::Memory => "memory limit".into(),
+            LimitKind::Processes => "process limit".into(),
+            LimitKind::Output => "output limit".into(),
+        };
+    }
+    match &ended.ending {
+        Ending::Exited { code } => format!("exit code {code}"),
+        Ending::Signaled { signal, core_dumped } => {
+            let core = if *core_dumped { ", core dumped" } else { "" };
+            format!("signal {}{core}", signal_name(*signal))
+        }
+        Ending::ExecFailed { error, .. } => visible(error).into_owned(),
+        Ending::HolderLost => "its holder was lost".into(),
+        Ending::Rebooted => "the machine went down".into(),
+    }
+}
+
+/// Of a session that has ended.
+pub(crate) fn of_view(view: &SessionView) -> String {
+    match (&view.error, view.exit_code, view.signal) {
+        (Some(error), ..) => visible(error).into_owned(),
+        _ if view.status == Some(Status::Timeout) => "time limit".into(),
+        (None, Some(code), _) => format!("exit code {code}"),
+        (None, None, Some(signal)) => format!("signal {}", signal_name(signal)),
+        (None, None, None) => "nobody saw how".into(),
+    }
+}
+
+/// `9 (SIGKILL)`
+pub(crate) fn signal_name(number: i32) -> String {
+    match wk_model::signal_name(number) {
+        name if name.starts_with("SIG") => format!("{number} ({name})"),
+        _ => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_told_in_words() {
+        let ended = |ending, limit| of_ended(&Ended { ending, limit });
+        let killed = || Ending::Signaled { signal: 9, core_dumped: false };
+        let broken = Ending::ExecFailed { code: 127, error: "`\u{1b}x` not found".into() };
+        for (told, want) in [
+            (ended(Ending::Exited { code: 3 }, None), "exit code 3"),
+            (ended(killed(), None), "signal 9 (SIGKILL)"),
+            (ended(killed(), Some(LimitKind::Time)), "time limit"),
+            (
+                ended(Ending::Signaled { signal: 11, core_dumped: true }, None),
+                "signal 11 (SIGSEGV), core dumped",
+            ),
+            (ended(Ending::Signaled { signal: 64, core_dumped: false }, None), "signal 64"),
+            (ended(broken, None), "`\\u{1b}x` not found"),
+        ] {
+            assert_eq!(told, want);
+        }
+    }
+}

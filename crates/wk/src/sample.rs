@@ -1,0 +1,60 @@
+//! A session for tests.
+
+use wk_api::{Health, Limits, Recording, SessionView};
+use wk_model::{Kind, Liveness, Phase, Status, Time};
+
+/// A running session with something in every field that people see.
+pub(crate) fn session() -> SessionView {
+    SessionView {
+        session_id: "k7f3q2m9x1ab".into(),
+        name: Some("web".into()),
+        kind: Kind::Command,
+        status: Some(Status::Running),
+        phase: Phase::Running,
+        parent_id: None,
+        external_id: None,
+        command: vec!["sh".into(), "-c".into(), "exec server --port 80".into()],
+        working_directory: Some("/srv/web".into()),
+        username: Some("ada".into()),
+        hostname: Some("engine".into()),
+        platform: Some("linux-x86_64".into()),
+        pid: Some(4242),
+        holder_pid: Some(4240),
+        boot_id: None,
+        process_start_time: Some(123),
+        start_time: Time::from_millis(1_762_838_400_000),
+        end_time: None,
+        duration_seconds: 184.2,
+        last_activity: Some(Time::from_millis(1_762_838_500_000)),
+        exit_code: None,
+        signal: None,
+        error: None,
+        attempt: 1,
+        retry_count: 0,
+        max_retries: 0,
+        limits: Limits::default(),
+        health: Health { alive: Liveness::Alive, conditions: Vec::new() },
+        memory_bytes: None,
+        cpu_seconds: None,
+        read_bytes: None,
+        write_bytes: None,
+        processes: None,
+        open_files: None,
+        template: None,
+        labels: [("team".into(), "x".into())].into(),
+        agent_id: None,
+        component_name: None,
+        shell_type: None,
+        python_version: None,
+        metadata: serde_json::Map::new(),
+        terminal: true,
+        tmux: None,
+        recording: Some(Recording {
+            path: "/state/sessions/k7f3q2m9x1ab/recording".into(),
+            bytes: 1536,
+            gaps: 0,
+        }),
+        output_bytes: Some(1400),
+        verdict: None,
+    }
+}

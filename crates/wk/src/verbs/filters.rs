@@ -1,0 +1,156 @@
+//! Which sessions: the filters of `ls`, and their form in the API.
+
+use wk_api::ListQuery;
+use wk_model::{Kind, Label, SessionId, Status};
+
+use crate::{complaint::Usage, text::moment::Clock};
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Filters {
+    /// Only these statuses (running, completed, failed, cancelled, timeout)
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub status: Vec<Status>,
+    /// Only sessions that live
+    #[arg(long)]
+    pub active: bool,
+    /// Only sessions that failed or ran out of time
+    #[arg(long)]
+    pub failed: bool,
+    /// Only these kinds (command, agent, tmux, shell)
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<Kind>,
+    /// Only sessions of this agent
+    #[arg(long, value_name = "AGENT")]
+    pub agent_id: Option<String>,
+    /// Only sessions of this component
+    #[arg(long, value_name = "NAME")]
+    pub component: Option<String>,
+    /// Only sessions of this user
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Only sessions with this label; all must match
+    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE")]
+    pub labels: Vec<Label>,
+    /// Only sessions of this name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Started at or after: 2h (ago), "2026-11-20 05:00" or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub after: Option<String>,
+    /// Started before: a time, or a session's id for those older than it
+    #[arg(long, value_name = "TIME|ID")]
+    pub before: Option<String>,
+}
+
+impl Filters {
+    /// The same for the API.
+    pub(crate) fn to_query(&self, clock: &Clock) -> anyhow::Result<ListQuery> {
+        let moment = |text: &String| match clock.parse(text) {
+            Ok(time) => Ok(time.to_string()),
+            Err(why) => Err(Usage(why)),
+        };
+        let before = |text: &String| match text.parse::<SessionId>() {
+            Ok(_) => Ok(text.clone()),
+            Err(_) => moment(text),
+        };
+        Ok(ListQuery {
+            status: joined(self.status.iter().map(|status| status.as_str())),
+            active: self.active.then_some(true),
+            failed: self.failed.then_some(true),
+            kind: joined(self.kind.iter().map(|kind| kind.as_str())),
+            agent_id: self.agent_id.clone(),
+            component: self.component.clone(),
+            user: self.user.clone(),
+            label: labels(&self.labels)?,
+            name: self.name.clone(),
+            after: self.after.as_ref().map(moment).transpose()?,
+            before: self.before.as_ref().map(before).transpose()?,
+            ..ListQuery::default()
+        })
+    }
+}
+
+/// Labels as the API takes them.
+pub(crate) fn labels(labels: &[Label]) -> Result<Option<String>, Usage> {
+    if let Some(label) = labels.iter().find(|label| label.value.contains(',')) {
+        return Err(Usage(format!(
+            "cannot select by label `{}`: its value has a comma",
+            label.key
+        )));
+    }
+    Ok(joined(labels.iter().map(|Label { key, value }| format!("{key}={value}"))))
+}
+
+fn joined<T: AsRef<str>>(words: impl Iterator<Item = T>) -> Option<String> {
+    let text = words.map(|word| word.as_ref().to_owned()).collect::<Vec<_>>().join(",");
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use jiff::tz::TimeZone;
+    use wk_model::Time;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        filters: Filters,
+    }
+
+    fn query(words: &[&str]) -> anyhow::Result<ListQuery> {
+        let now = Time::parse("2026-11-20T12:00:00Z")?;
+        let line = Line::try_parse_from(std::iter::once(&"ls").chain(words))?;
+        line.filters.to_query(&Clock { now, zone: TimeZone::UTC })
+    }
+
+    #[test]
+    fn filters_go_to_the_api_under_their_names() {
+        let words = [
+            "--status",
+            "failed,timeout",
+            "--kind",
+            "agent",
+            "-l",
+            "a=b",
+            "-l",
+            "c=d=e",
+            "--active",
+            "--after",
+            "2h",
+            "--before",
+            "k7f3q2m9x1ab",
+        ];
+        let want = ListQuery {
+            status: Some("failed,timeout".into()),
+            kind: Some("agent".into()),
+            label: Some("a=b,c=d=e".into()),
+            active: Some(true),
+            after: Some("2026-11-20T10:00:00.000Z".into()),
+            before: Some("k7f3q2m9x1ab".into()),
+            ..ListQuery::default()
+        };
+        assert_eq!(query(&words).unwrap(), want);
+        assert_eq!(
+            query(&["--before", "2026-11-20"]).unwrap().before.as_deref(),
+            Some("2026-11-20T00:00:00.000Z")
+        );
+        assert_eq!(query(&[]).unwrap(), ListQuery::default());
+    }
+
+    #[test]
+    fn bad_filters_are_named() {
+        for (words, want) in [
+            (["--status", "runing"], "running, completed"),
+            (["--kind", "x"], "command, agent"),
+            (["-l", "team"], "KEY=VALUE"),
+            (["-l", "a=b,c"], "comma"),
+            (["--after", "yesterday"], "no moment"),
+        ] {
+            let error = query(&words).unwrap_err().to_string();
+            assert!(error.contains(want), "{words:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `wk ls`: list sessions.
+
+use std::io::Write;
+
+use wk_api::SessionView;
+
+use super::{Format, filters::Filters};
+use crate::{
+    code::Code,
+    color::{Paint, Style, standing},
+    complaint,
+    context::Context,
+    csv, json,
+    table::{self, Cell, Column},
+    text::{span, visible::command_line},
+};
+
+/// List sessions
+///
+/// Shows what lives and what ended today, newest first.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  wk ls\n  wk ls --failed --after 2h\n  wk ls --all -l team=x --format csv"
+)]
+pub(crate) struct LsArgs {
+    #[command(flatten)]
+    filters: Filters,
+    /// Also what ended before today
+    #[arg(short, long)]
+    all: bool,
+    /// At most so many; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u32,
+    #[arg(long, default_value = "table")]
+    format: Format,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column { title: "ID", least: 0, right: false },
+    Column { title: "NAME", least: 8, right: false },
+    Column { title: "KIND", least: 0, right: false },
+    Column { title: "STATUS", least: 0, right: false },
+    Column { title: "AGE", least: 0, right: true },
+    Column { title: "TOOK", least: 0, right: true },
+    Column { title: "COMMAND", least: 12, right: false },
+];
+
+pub(crate) async fn run(
+    context: &Context,
+    args: LsArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Code> {
+    let mut query = args.filters.to_query(&context.clock)?;
+    query.limit = Some(args.limit);
+    if !args.all && query.after.is_none() && query.before.is_none() {
+        query.ended_since = Some(context.clock.midnight().to_string());
+    }
+    let list = async |client: &wk_client::Client| client.list("/sessions", &query).await;
+    let (sessions, more): (Vec<SessionView>, bool) = context.daemon.repeat(list).await?;
+    match args.format {
+        Format::Json => json::write(out, &sessions)?,
+        Format::Csv => csv::write(out, &sessions)?,
+        Format::Table if sessions.is_empty() => {
+            let hint =
+                if query.ended_since.is_some() { ": `wk ls --all` shows older ones" } else { "" };
+            complaint::say(&format!("no sessions{hint}"));
+        }
+        Format::Table => {
+            let now = context.clock.now.as_millis();
+            write_table(out, &sessions, now, context.width, context.paint)?;
+        }
+    }
+    if more {
+        out.flush()?;
+        complaint::say("… more: --limit 0 shows all");
+    }
+    Ok(Code::SUCCESS)
+}
+
+fn write_table(
+    out: &mut impl Write,
+    sessions: &[SessionView],
+    now_ms: i64,
+    width: usize,
+    paint: Paint,
+) -> anyhow::Result<()> {
+    let rows: Vec<Vec<Cell>> = sessions.iter().map(|session| row(session, now_ms)).collect();
+    Ok(table::write(out, &COLUMNS, &rows, width, paint)?)
+}
+
+fn row(session: &SessionView, now_ms: i64) -> Vec<Cell> {
+    let (word, style) = standing(session);
+    let age = (now_ms.saturating_sub(session.start_time.as_millis()) / 1000) as f64;
+    let took = session.end_time.map(|_| span::brief(session.duration_seconds));
+    // What is over steps back, but how it ended stays in sight.
+    let text = if session.end_time.is_some() { Style::Past } else { Style::Plain };
+    vec![
+        Cell::new(&session.session_id, text),
+        Cell::new(session.name.as_deref().unwrap_or_default(), text),
+        Cell::new(session.kind.as_str(), text),
+        Cell::new(word, style),
+        Cell::new(&span::brief(age), text),
+        Cell::new(took.as_deref().unwrap_or_default(), text),
+        Cell::new(&command_line(&session.command, 512), text),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use wk_model::{Phase, Status, Time};
+
+    use super::*;
+    use crate::{sample, text::visible};
+
+    fn sessions() -> Vec<SessionView> {
+        let running = sample::session();
+        let start = running.start_time.as_millis();
+        let mut failed = SessionView {
+            session_id: "0123456789ab".into(),
+            name: None,
+            status: Some(Status::Failed),
+            phase: Phase::Ended,
+            end_time: Some(Time::from_millis(start + 400)),
+            duration_seconds: 0.4,
+            ..sample::session()
+        };
+        failed.command = vec!["printf".into(), "\u{1b}]0;pwned\u{7}".into(), "漢字".repeat(40)];
+        let starting = SessionView {
+            name: Some("a-name-of-64-letters".repeat(4)[..64].to_owned()),
+            status: None,
+            phase: Phase::Starting,
+            ..sample::session()
+        };
+        vec![running, failed, starting]
+    }
+
+    fn render(width: usize, paint: bool) -> String {
+        let mut out = Vec::new();
+        let now = sample::session().start_time.as_millis() + 184_200;
+        write_table(&mut out, &sessions(), now, width, Paint(paint)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_table_fits_80_columns() {
+        let text = render(80, false);
+        assert_eq!(
+            text,
+            "ID            NAME               KIND     STATUS    AGE  TOOK  COMMAND\n\
+             k7f3q2m9x1ab  web                command  running    3m        sh -c 'exec serv…\n\
+             0123456789ab                     command  failed     3m  0.4s  printf $'\\u{1b}]…\n\
+             k7f3q2m9x1ab  a-name-of-64-let…  command  starting   3m        sh -c 'exec serv…\n"
+        );
+        assert!(text.lines().all(|line| visible::width(line) <= 80));
+    }
+
+    #[test]
+    fn colours_say_how_a_session_stands() {
+        let text = render(80, true);
+        assert!(text.contains("\u{1b}[32mrunning\u{1b}[0m"));
+        assert!(text.contains("\u{1b}[31mfailed\u{1b}[0m"));
+        assert!(!text.contains("\u{7}"));
+    }
+}

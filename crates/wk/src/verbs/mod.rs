@@ -1,0 +1,58 @@
+//! One file per verb: its arguments, then what it does.
+
+use wk_client::Client;
+
+pub(crate) mod attach;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod daemon;
+pub(crate) mod doctor;
+pub(crate) mod events;
+mod filters;
+pub(crate) mod logs;
+pub(crate) mod ls;
+pub(crate) mod man;
+pub(crate) mod play;
+pub(crate) mod rm;
+pub(crate) mod run;
+pub(crate) mod screen;
+pub(crate) mod send;
+pub(crate) mod show;
+pub(crate) mod signal;
+pub(crate) mod stop;
+pub(crate) mod wait;
+
+/// How to print sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Table,
+    Json,
+    Csv,
+}
+
+/// How to print what is no list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ShortFormat {
+    #[default]
+    Table,
+    Json,
+}
+
+/// The path of a session, by whatever its user calls it.
+fn path_of(session: &str) -> String {
+    format!("/sessions/{}", Client::segment(session))
+}
+
+/// What to call a session in a sentence.
+fn label(view: &wk_api::SessionView) -> String {
+    match &view.name {
+        Some(name) => format!("{name} ({})", view.session_id),
+        None => view.session_id.clone(),
+    }
+}
+
+/// A session on the command line: anything but nothing.
+fn session_ref(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("name a session".into()) } else { Ok(text.to_owned()) }
+}

@@ -1,0 +1,317 @@
+//! `wk run`: start a session.
+
+use std::{
+    ffi::OsString,
+    io::{IsTerminal, Write, stdin, stdout},
+    os::unix::ffi::OsStringExt,
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use wk_api::{CreateSession, MAX_CREATE_BYTES, SessionView, TerminalSize};
+use wk_model::{Kind, Label, Name, OsText, Phase};
+
+use super::ShortFormat;
+use crate::{
+    attach::{
+        pipes,
+        signals::{Signals, terminal_size},
+        terminal, view_code,
+    },
+    caller,
+    code::Code,
+    complaint::{Usage, Verdict},
+    config::Settings,
+    context::Context,
+    json,
+    text::span,
+};
+
+/// Run a command as a session
+///
+/// Stays attached, and exits with the command's exit code; Ctrl-\ leaves it running. Without a
+/// terminal on stdin or stdout it is a part of the pipeline: stdin, stdout and stderr are
+/// passed on.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  wk run -- top\n  wk run -d --name web -l team=x -- ./serve --port 80\n  \
+    wk run --timeout 5m -- make | tee log"
+)]
+pub(crate) struct RunArgs {
+    /// Print the session's id, and do not attach
+    #[arg(short, long)]
+    detach: bool,
+    /// A name, instead of the id
+    #[arg(long)]
+    name: Option<Name>,
+    /// What it is: command, agent or shell
+    #[arg(long, default_value = "command", value_parser = supervised_kind)]
+    kind: Kind,
+    /// The agent that it belongs to
+    #[arg(long, value_name = "AGENT")]
+    agent_id: Option<String>,
+    /// The component that it belongs to
+    #[arg(long, value_name = "NAME")]
+    component: Option<String>,
+    /// A label; may be repeated
+    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE")]
+    labels: Vec<Label>,
+    /// The directory to run in
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
+    /// A variable to add; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable_parser())]
+    env: Vec<OsText>,
+    /// Use pipes, with stdout and stderr apart
+    #[arg(long)]
+    no_pty: bool,
+    /// Size of its terminal
+    #[arg(long, value_name = "COLSxROWS", value_parser = size, conflicts_with = "no_pty")]
+    size: Option<TerminalSize>,
+    /// Do not record its output
+    #[arg(long)]
+    no_record: bool,
+    /// End it after so long (exit code 124)
+    #[arg(long, value_name = "DURATION", value_parser = span::parse_positive)]
+    timeout: Option<Duration>,
+    /// Time between TERM and KILL when it is stopped
+    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    grace: Option<Duration>,
+    /// Leave its background processes alone when it ends (default for shells)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    keep_descendants: Option<bool>,
+    /// With -d: print the session
+    #[arg(long, default_value = "table", requires = "detach")]
+    format: ShortFormat,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+pub(crate) async fn run(
+    context: &Context,
+    args: RunArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Code> {
+    let interactive = stdin().is_terminal() && stdout().is_terminal();
+    let with = match (args.no_pty, args.detach || interactive) {
+        (false, true) => Stdio::Terminal(args.size.unwrap_or_else(default_size)),
+        (true, _) | (false, false) if args.detach => Stdio::Pipes,
+        (true, _) | (false, false) => Stdio::Fed,
+    };
+    let (detach, format) = (args.detach, args.format);
+    let options = match with {
+        // A bad setting is told before anything runs.
+        Stdio::Terminal(_) if !detach => Some(terminal::Options {
+            detach_key: Settings::load(&context.places, |name| std::env::var_os(name))?
+                .attach
+                .detach_key,
+            quiet: true,
+            ..terminal::Options::default()
+        }),
+        _ => None,
+    };
+    // From here on a signal is for the session.
+    let signals = match with {
+        Stdio::Fed => Some(Signals::ending().context("cannot listen for signals")?),
+        Stdio::Terminal(_) | Stdio::Pipes => None,
+    };
+    let view = create(context, &request(args, with)?).await?;
+    if let (Phase::Ended, Some(error)) = (view.phase, &view.error) {
+        return Err(Verdict { message: error.clone(), code: view_code(&view) }.into());
+    }
+    match (options, signals) {
+        (Some(options), _) => terminal::attach(&context.daemon, &view, &options).await,
+        (None, Some(signals)) => pipes::feed(&context.daemon, &view, signals).await,
+        (None, None) => {
+            match format {
+                ShortFormat::Table => writeln!(out, "{}", view.session_id)?,
+                ShortFormat::Json => json::write(out, &view)?,
+            }
+            Ok(Code::SUCCESS)
+        }
+    }
+}
+
+/// What the command gets for stdin, stdout and stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stdio {
+    Terminal(TerminalSize),
+    Pipes,
+    /// Pipes, with our stdin.
+    Fed,
+}
+
+/// Creates the session, once, whatever happens to the daemon meanwhile.
+async fn create(context: &Context, request: &CreateSession) -> anyhow::Result<SessionView> {
+    let key = random_key()?;
+    context.daemon.repeat(async |client| client.create(request, &key).await).await
+}
+
+fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
+    let command: Vec<OsText> = args
+        .command
+        .into_iter()
+        .map(|word| OsText::new(word.into_vec()))
+        .collect::<Result<_, _>>()
+        .context("the command")?;
+    let environment = caller::environment(&args.env);
+    let size: usize = command.iter().chain(&environment).map(|text| text.as_bytes().len()).sum();
+    if size > MAX_CREATE_BYTES / 2 {
+        let message = format!(
+            "the command and its environment have {size} bytes; at most {} will do",
+            MAX_CREATE_BYTES / 2
+        );
+        // As a shell says "argument list too long".
+        return Err(Verdict { message, code: Code(126) }.into());
+    }
+    Ok(CreateSession {
+        command,
+        name: args.name.map(String::from),
+        kind: args.kind,
+        agent_id: args.agent_id,
+        component_name: args.component,
+        labels: args.labels.into_iter().map(|label| (label.key, label.value)).collect(),
+        metadata: serde_json::Map::new(),
+        working_directory: Some(caller::directory(args.cwd.as_deref())?),
+        environment: Some(environment),
+        umask: caller::umask(),
+        limits: caller::limits(),
+        terminal: match with {
+            Stdio::Terminal(size) => Some(size),
+            Stdio::Pipes | Stdio::Fed => None,
+        },
+        feed: with == Stdio::Fed,
+        attach: !args.detach,
+        record: args.no_record.then_some(false),
+        keep_descendants: args.keep_descendants,
+        grace_ms: args.grace.map(span::millis),
+        timeout_ms: args.timeout.map(span::millis),
+        trace_parent: std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty()),
+    })
+}
+
+fn random_key() -> anyhow::Result<String> {
+    let mut bits = [0; 16];
+    let length = rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())
+        .context("the system gives no random numbers")?;
+    anyhow::ensure!(length == bits.len(), "the system gives too few random numbers");
+    Ok(format!("{:032x}", u128::from_ne_bytes(bits)))
+}
+
+fn default_size() -> TerminalSize {
+    let (cols, rows) = terminal_size().unwrap_or((80, 24));
+    TerminalSize { cols, rows }
+}
+
+fn supervised_kind(text: &str) -> Result<Kind, String> {
+    match text.parse::<Kind>()? {
+        Kind::Tmux => Err("tmux sessions are made by tmux: use command, agent or shell".into()),
+        kind => Ok(kind),
+    }
+}
+
+fn size(text: &str) -> Result<TerminalSize, String> {
+    let number = |text: &str| text.parse().ok().filter(|number| (1..=1000).contains(number));
+    let parts = text.split_once('x').map(|(cols, rows)| (number(cols), number(rows)));
+    match parts {
+        Some((Some(cols), Some(rows))) => Ok(TerminalSize { cols, rows }),
+        _ => Err("write COLSxROWS, like 80x24: 1 to 1000 each".into()),
+    }
+}
+
+fn variable_parser() -> impl clap::builder::TypedValueParser<Value = OsText> {
+    use clap::builder::{OsStringValueParser, TypedValueParser as _};
+    OsStringValueParser::new().try_map(|text| {
+        let bytes = text.into_vec();
+        match bytes.iter().position(|byte| *byte == b'=') {
+            None | Some(0) => Err(Usage("write NAME=VALUE".into())),
+            Some(_) => OsText::new(bytes).map_err(|error| Usage(error.to_string())),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn parse(words: &[&str]) -> Result<RunArgs, String> {
+        let line = Line::try_parse_from(std::iter::once(&"run").chain(words));
+        line.map(|line| line.run).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_bad_is_named_before_anything_is_sent() {
+        for (words, want) in [
+            (&["--name", "a b", "--", "x"][..], "bad name `a b`"),
+            (&["-l", "team", "--", "x"], "write KEY=VALUE"),
+            (&["-l", "te am=x", "--", "x"], "bad label key `te am`"),
+            (&["--size", "0x24", "--", "x"], "like 80x24"),
+            (&["--size", "80", "--", "x"], "like 80x24"),
+            (&["--env", "NAME", "--", "x"], "write NAME=VALUE"),
+            (&["--env", "=x", "--", "x"], "write NAME=VALUE"),
+            (&["--kind", "tmux", "--", "x"], "made by tmux"),
+            (&["--timeout", "5", "--", "x"], "has no unit"),
+            (&["--format", "json", "--", "x"], "--detach"),
+            (&["-d"], "<COMMAND>"),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert!(error.contains(want), "{words:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_request_holds_the_callers_world_and_what_was_asked_for() {
+        let words = [
+            "-d",
+            "--name",
+            "web",
+            "-l",
+            "a=b",
+            "--cwd",
+            "/srv",
+            "--env",
+            "X=1",
+            "--timeout",
+            "1m",
+            "--keep-descendants",
+            "--",
+            "serve",
+            "-p",
+            "80",
+        ];
+        let size = TerminalSize { cols: 80, rows: 24 };
+        let request = request(parse(&words).unwrap(), Stdio::Terminal(size)).unwrap();
+        let text = |text: &str| OsText::new(text).unwrap();
+        assert_eq!(request.command, [text("serve"), text("-p"), text("80")]);
+        assert_eq!(request.working_directory, Some(text("/srv")));
+        assert_eq!((request.timeout_ms, request.keep_descendants), (Some(60_000), Some(true)));
+        assert_eq!((request.terminal, request.feed), (Some(size), false));
+        assert_eq!(request.labels.get("a").map(String::as_str), Some("b"));
+        assert!(request.environment.unwrap().contains(&text("X=1")));
+        assert_eq!(request.limits.len(), 16);
+        assert!(request.umask.is_some());
+    }
+
+    #[test]
+    fn a_request_that_is_too_long_is_refused_here() {
+        let big = "x".repeat(MAX_CREATE_BYTES);
+        let error = request(parse(&["--", &big]).unwrap(), Stdio::Fed).unwrap_err();
+        assert_eq!(error.downcast_ref::<Verdict>().unwrap().code, Code(126));
+    }
+
+    #[test]
+    fn keys_differ() {
+        assert_eq!(random_key().unwrap().len(), 32);
+        assert_ne!(random_key().unwrap(), random_key().unwrap());
+    }
+}

@@ -1,0 +1,222 @@
+//! `wk show`: all that is known of a session.
+
+use std::io::Write;
+
+use wk_api::SessionView;
+use wk_model::Phase;
+
+use super::{Format, path_of, session_ref};
+use crate::{
+    code::Code,
+    color::{Paint, Style, standing},
+    context::Context,
+    csv, ending, json,
+    table::{self, Cell},
+    text::{bytes, moment::Clock, span, visible::command_line},
+};
+
+/// Show all that is known of a session
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  wk show web\n  wk show k7f3 --format json")]
+pub(crate) struct ShowArgs {
+    #[arg(value_parser = session_ref)]
+    session: String,
+    #[arg(long, default_value = "table")]
+    format: Format,
+}
+
+pub(crate) async fn run(
+    context: &Context,
+    args: ShowArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Code> {
+    let view: SessionView = context.daemon.get(&path_of(&args.session), &()).await?;
+    match args.format {
+        Format::Json => json::write(out, &view)?,
+        Format::Csv => csv::write(out, &[view])?,
+        Format::Table => write_blocks(out, &view, &context.clock, context.width, context.paint)?,
+    }
+    Ok(Code::SUCCESS)
+}
+
+fn write_blocks(
+    out: &mut impl Write,
+    view: &SessionView,
+    clock: &Clock,
+    width: usize,
+    paint: Paint,
+) -> anyhow::Result<()> {
+    // The keys of all blocks are as wide as the widest: they line up over the gaps.
+    let pad = |pairs: Vec<(&'static str, Cell)>| -> Vec<(String, Cell)> {
+        pairs.into_iter().map(|(key, cell)| (format!("{key:<11}"), cell)).collect()
+    };
+    let blocks = [identity(view), life(view, clock), process(view), output(view), ways(view)];
+    let mut first = true;
+    for block in blocks.map(pad).iter().filter(|block| !block.is_empty()) {
+        if !std::mem::take(&mut first) {
+            writeln!(out)?;
+        }
+        let pairs: Vec<(&str, Cell)> =
+            block.iter().map(|(key, cell)| (key.as_str(), cell.clone())).collect();
+        table::write_pairs(out, &pairs, width, paint)?;
+    }
+    Ok(())
+}
+
+/// Adds a pair where there is a value.
+fn push(pairs: &mut Vec<(&'static str, Cell)>, key: &'static str, value: Option<impl AsRef<str>>) {
+    if let Some(value) = value {
+        pairs.push((key, Cell::plain(value.as_ref())));
+    }
+}
+
+fn identity(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let mut pairs = vec![("session", Cell::new(&view.session_id, Style::Title))];
+    push(&mut pairs, "name", view.name.as_ref());
+    push(&mut pairs, "kind", Some(view.kind.as_str()));
+    push(&mut pairs, "command", Some(command_line(&view.command, 4096)));
+    push(&mut pairs, "directory", view.working_directory.as_ref());
+    let owner = match (&view.username, &view.hostname) {
+        (Some(user), Some(host)) => Some(format!("{user} on {host}")),
+        (user, _) => user.clone(),
+    };
+    push(&mut pairs, "user", owner);
+    push(&mut pairs, "agent", view.agent_id.as_ref());
+    push(&mut pairs, "component", view.component_name.as_ref());
+    push(&mut pairs, "parent", view.parent_id.as_ref());
+    let labels: Vec<String> =
+        view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    push(&mut pairs, "labels", (!labels.is_empty()).then(|| labels.join(", ")));
+    pairs
+}
+
+fn life(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
+    let (word, style) = standing(view);
+    let ended = view.phase == Phase::Ended;
+    let took = span::wordy(view.duration_seconds);
+    let status = match (ended, view.phase) {
+        (true, _) => format!("{word}: {}, after {took}", ending::of_view(view)),
+        (false, Phase::Running) => format!("{word} for {took}"),
+        (false, Phase::Lost) => format!("{word}: its holder does not answer"),
+        (false, _) => word.to_owned(),
+    };
+    let mut pairs = vec![("status", Cell::new(&status, style))];
+    push(&mut pairs, "started", Some(clock.show(view.start_time)));
+    push(&mut pairs, "ended", view.end_time.map(|time| clock.show(time)));
+    push(&mut pairs, "active", view.last_activity.map(|time| clock.show(time)));
+    if view.attempt > 1 {
+        push(&mut pairs, "attempt", Some(view.attempt.to_string()));
+    }
+    let limit = view.limits.time.as_ref();
+    push(&mut pairs, "time limit", limit.map(|limit| span::wordy(limit.value as f64 / 1000.0)));
+    let conditions = &view.health.conditions;
+    push(&mut pairs, "health", (!conditions.is_empty()).then(|| conditions.join(", ")));
+    pairs
+}
+
+fn process(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let mut pairs = Vec::new();
+    if view.phase != Phase::Ended {
+        push(&mut pairs, "pid", view.pid.map(|pid| pid.to_string()));
+        push(&mut pairs, "holder", view.holder_pid.map(|pid| pid.to_string()));
+    }
+    push(&mut pairs, "memory", view.memory_bytes.map(bytes::brief));
+    push(&mut pairs, "CPU time", view.cpu_seconds.map(span::wordy));
+    push(&mut pairs, "processes", view.processes.map(|count| count.to_string()));
+    pairs
+}
+
+fn output(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let mut pairs = Vec::new();
+    push(&mut pairs, "output", view.output_bytes.map(bytes::brief));
+    push(&mut pairs, "stdio", Some(if view.terminal { "terminal" } else { "pipes" }));
+    if let Some(recording) = &view.recording {
+        let gaps = match recording.gaps {
+            0 => String::new(),
+            1 => ", 1 gap".into(),
+            gaps => format!(", {gaps} gaps"),
+        };
+        push(&mut pairs, "recording", Some(format!("{}{gaps}", bytes::brief(recording.bytes))));
+        push(&mut pairs, "", Some(&recording.path));
+    } else {
+        push(&mut pairs, "recording", Some("none"));
+    }
+    pairs
+}
+
+/// What one can do with it now.
+fn ways(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let session = view.name.as_ref().unwrap_or(&view.session_id);
+    let (mut pairs, lives) = (Vec::new(), view.phase != Phase::Ended);
+    push(&mut pairs, "attach", lives.then(|| format!("wk attach {session}")));
+    if view.recording.is_some() {
+        push(&mut pairs, "read", Some(format!("wk logs {session}")));
+        push(&mut pairs, "watch", view.terminal.then(|| format!("wk play {session}")));
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use wk_model::{Status, Time};
+
+    use super::*;
+    use crate::sample;
+
+    fn render(view: &SessionView) -> String {
+        let clock = Clock { now: view.start_time, zone: TimeZone::UTC };
+        let mut out = Vec::new();
+        write_blocks(&mut out, view, &clock, 80, Paint(false)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_living_session_is_shown_in_blocks() {
+        assert_eq!(
+            render(&sample::session()),
+            "\
+session      k7f3q2m9x1ab
+name         web
+kind         command
+command      sh -c 'exec server --port 80'
+directory    /srv/web
+user         ada on engine
+labels       team=x
+
+status       running for 3m 4s
+started      2025-11-11 05:20:00
+active       2025-11-11 05:21:40
+
+pid          4242
+holder       4240
+
+output       1.3 KiB
+stdio        terminal
+recording    1.5 KiB
+             /state/sessions/k7f3q2m9x1ab/recording
+
+attach       wk attach web
+read         wk logs web
+watch        wk play web
+"
+        );
+    }
+
+    #[test]
+    fn an_ended_session_says_how_and_offers_no_attach() {
+        let view = SessionView {
+            status: Some(Status::Failed),
+            phase: Phase::Ended,
+            signal: Some(9),
+            end_time: Some(Time::from_millis(1_762_838_584_200)),
+            working_directory: Some("/tmp/\u{1b}[31mred".into()),
+            recording: None,
+            ..sample::session()
+        };
+        let text = render(&view);
+        assert!(text.contains("status       failed: signal 9 (SIGKILL), after 3m 4s\n"), "{text}");
+        assert!(text.contains("/tmp/\\u{1b}[31mred\n"));
+        assert!(!text.contains("wk attach") && !text.contains("pid"));
+    }
+}

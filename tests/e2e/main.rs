@@ -1,0 +1,24 @@
+//! End to end: what a user gets, and how it behaves, one module per topic.
+
+// A test that cannot go on says so by a panic, in its helpers too.
+#![allow(clippy::unwrap_used)]
+
+mod acting;
+mod api;
+mod attach;
+mod clients;
+mod config;
+mod daemon_death;
+mod documents;
+mod full_disk;
+mod holder_killed;
+mod journal;
+mod listing;
+mod programs;
+mod reading;
+mod recording;
+mod run;
+mod security;
+mod silent_holder;
+mod streams;
+mod waiting;

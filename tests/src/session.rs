@@ -1,0 +1,73 @@
+//! One session of a test's daemon.
+
+use wk_api::{ScreenQuery, SessionView, WaitFor, WaitQuery, Waited};
+use wk_client::Client;
+
+use crate::{Watch, within};
+
+/// A session by its id.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub id: String,
+    client: Client,
+}
+
+impl Session {
+    pub(crate) fn new(id: String, client: Client) -> Self {
+        Self { id, client }
+    }
+
+    /// All that is known of it.
+    pub async fn view(&self) -> SessionView {
+        let path = self.path("");
+        let view = within("a session's view", self.client.get(&path, &())).await;
+        view.expect("the session is known")
+    }
+
+    /// What its terminal shows.
+    pub async fn screen(&self) -> String {
+        let (path, query) = (self.path("/screen"), ScreenQuery::default());
+        let screen = within("a screen", self.client.text(&path, &query)).await;
+        screen.expect("the session has a screen")
+    }
+
+    /// Waits until its terminal shows `text`, or its recording has it where it ended.
+    pub async fn until_shows(&self, text: &str) {
+        let query =
+            WaitQuery { until: WaitFor::Text, text: Some(text.into()), ..WaitQuery::default() };
+        let waited = self.wait(&query).await;
+        assert!(waited.met, "`{text}` was not shown: {:?}", waited.session);
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) -> SessionView {
+        self.wait(&WaitQuery::default()).await.session
+    }
+
+    async fn wait(&self, query: &WaitQuery) -> Waited {
+        let patience = u64::try_from(crate::PATIENCE.as_millis()).ok();
+        let query = WaitQuery { timeout_ms: patience, ..query.clone() };
+        let waited = self.client.get(&self.path("/wait"), &query).await;
+        let waited: Waited = waited.expect("the session can be waited for");
+        if !waited.met && waited.session.end_time.is_none() {
+            let shown = self.client.text(&self.path("/screen"), &ScreenQuery::default()).await;
+            panic!("stuck: {query:?} of {:?}\nshown: {shown:?}", waited.session);
+        }
+        waited
+    }
+
+    /// Its command's process.
+    pub async fn process(&self) -> Watch {
+        Watch::new(self.view().await.pid.expect("the session runs"))
+    }
+
+    /// Its holder's process.
+    pub async fn holder(&self) -> Watch {
+        Watch::new(self.view().await.holder_pid.expect("the session runs"))
+    }
+
+    /// A path of the API below the session.
+    pub fn path(&self, rest: &str) -> String {
+        format!("/sessions/{}{rest}", self.id)
+    }
+}
