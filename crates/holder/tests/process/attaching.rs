@@ -91,14 +91,14 @@ fn the_end_waits_for_a_client_that_is_announced() {
 fn input_that_nobody_reads_is_bounded_and_a_stop_still_works() {
     let mut session = Session::start(&spec(&["sleep", "1000"]));
     let mut client = session.terminal();
-    client.connection.0.set_nonblocking(true).unwrap();
+    client.connection.stream.set_nonblocking(true).unwrap();
     let mut frame = Vec::new();
     Request::Input(vec![b'x'; 4096]).put(&mut frame);
     let mut sent = 0;
     // The socket fills up once the holder has stopped to read it.
     let mut refused = 0;
     while refused < 100 {
-        match std::io::Write::write(&mut &client.connection.0, &frame) {
+        match std::io::Write::write(&mut &client.connection.stream, &frame) {
             Ok(count) => sent += count,
             Err(_) => {
                 refused += 1;
@@ -111,6 +111,6 @@ fn input_that_nobody_reads_is_bounded_and_a_stop_still_works() {
     assert_eq!(session.control.ask(&Request::Stop(StopRequest { grace_ms: 0 })), Reply::Done);
     assert!(matches!(session.ending(), Ending::Signaled { .. }));
     let mut rest = Vec::new();
-    client.connection.0.set_nonblocking(false).unwrap();
-    let _ = client.connection.0.read_to_end(&mut rest);
+    client.connection.stream.set_nonblocking(false).unwrap();
+    let _ = client.connection.stream.read_to_end(&mut rest);
 }

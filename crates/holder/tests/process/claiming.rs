@@ -77,7 +77,7 @@ fn nonsense_is_refused_and_disturbs_nobody() {
     assert!(matches!(stranger.ask(&Request::Detach), Reply::Refused(_)));
     assert_eq!(stranger.next(), None);
     let mut garbled = session.connect();
-    std::io::Write::write_all(&mut garbled.0, &[255; 64]).unwrap();
+    std::io::Write::write_all(&mut garbled.stream, &[255; 64]).unwrap();
     assert!(matches!(garbled.answer(), Reply::Refused(_)));
     for request in [
         Request::Resize { cols: 0, rows: 5 },

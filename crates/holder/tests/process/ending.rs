@@ -103,7 +103,7 @@ fn a_daemon_is_started_when_nobody_answers() {
     let mut session = Session::launch(place, &launch);
     let mut client = session.terminal();
     let (_, nobody) = std::os::unix::net::UnixStream::pair().unwrap();
-    session.control.0 = nobody;
+    session.control.stream = nobody;
     client.type_in(b"\n");
     let mut said = String::new();
     fs::File::open(&pipe).unwrap().read_to_string(&mut said).unwrap();
@@ -125,7 +125,7 @@ fn no_daemon_is_started_when_one_listens_or_is_connected() {
         let mut client = session.terminal();
         if !connected {
             let (_, nobody) = std::os::unix::net::UnixStream::pair().unwrap();
-            session.control.0 = nobody;
+            session.control.stream = nobody;
         }
         client.type_in(b"\n");
         session.wait();

@@ -161,13 +161,14 @@ impl Session {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection(UnixStream::connect(self.place.socket()).unwrap(), Vec::new())
+        Connection::new(UnixStream::connect(self.place.socket()).unwrap())
     }
 
     /// Asks again and again, each time that there was output, until the screen shows `text`.
     pub(crate) fn until_screen_shows(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
+            self.control.active = false;
             self.control.send(&Request::Arm);
             assert_eq!(self.control.answer(), Reply::Done);
             let shown = self.control.screen(false);
@@ -175,7 +176,10 @@ impl Session {
                 return shown;
             }
             assert!(Instant::now() < deadline, "no `{text}` in:\n{shown}");
-            self.control.until(|reply| *reply == Reply::Activity);
+            // It may have been told already, before the answer to the question above.
+            while !self.control.active {
+                self.control.next().expect("the connection is open");
+            }
         }
     }
 
@@ -199,7 +203,7 @@ impl Drop for Session {
         if self.holder.try_wait().unwrap().is_none() {
             let mut stop = Vec::new();
             Request::Stop(StopRequest { grace_ms: 0 }).put(&mut stop);
-            let _ = self.control.0.write_all(&stop);
+            let _ = self.control.stream.write_all(&stop);
             wait(&mut self.holder);
         }
     }
@@ -257,33 +261,43 @@ pub(crate) fn spawn_holder() -> (Child, Connection) {
     command.stdin(std::os::fd::OwnedFd::from(theirs));
     let holder = command.spawn().unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
-    (holder, Connection(ours, Vec::new()))
+    (holder, Connection::new(ours))
 }
 
 /// A connection that speaks the protocol.
-pub(crate) struct Connection(pub(crate) UnixStream, Vec<u8>);
+pub(crate) struct Connection {
+    pub(crate) stream: UnixStream,
+    read: Vec<u8>,
+    /// Whether activity was told since it was last set to false.
+    active: bool,
+}
 
 impl Connection {
+    pub(crate) fn new(stream: UnixStream) -> Self {
+        Self { stream, read: Vec::new(), active: false }
+    }
+
     pub(crate) fn send(&mut self, request: &Request) {
         let mut frame = Vec::new();
         request.put(&mut frame);
-        self.0.write_all(&frame).unwrap();
+        self.stream.write_all(&frame).unwrap();
     }
 
     /// The next reply of any kind; none at the end.
     pub(crate) fn next(&mut self) -> Option<Reply> {
-        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
         loop {
-            if let Some(frame) = protocol::frame(&self.1).unwrap() {
+            if let Some(frame) = protocol::frame(&self.read).unwrap() {
                 let reply = Reply::read(&frame).unwrap();
                 let taken = frame.taken;
-                self.1.drain(..taken);
+                self.read.drain(..taken);
+                self.active |= matches!(reply, Some(Reply::Activity));
                 return Some(reply.expect("replies are known"));
             }
             let mut piece = vec![0; 64 << 10];
-            match self.0.read(&mut piece) {
+            match self.stream.read(&mut piece) {
                 Ok(0) => return None,
-                Ok(count) => self.1.extend_from_slice(&piece[..count]),
+                Ok(count) => self.read.extend_from_slice(&piece[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
                 Err(error) => panic!("no reply: {error}"),
             }
@@ -330,7 +344,7 @@ pub(crate) struct Attached {
 
 impl Attached {
     pub(crate) fn new(socket: &Path, request: AttachRequest) -> Self {
-        let mut connection = Connection(UnixStream::connect(socket).unwrap(), Vec::new());
+        let mut connection = Connection::new(UnixStream::connect(socket).unwrap());
         connection.send(&Request::Attach(request));
         let size = Size::new(request.cols.unwrap_or(80), request.rows.unwrap_or(24)).unwrap();
         let screen = Screen::new(size, 0);

@@ -21,7 +21,7 @@ fn ten_megabytes_pass_through_unharmed() {
     let mut client = session.attach(FEED);
     let bytes: Vec<u8> =
         (0..10_u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let mut writer = client.connection.0.try_clone().unwrap();
+    let mut writer = client.connection.stream.try_clone().unwrap();
     let input = bytes.clone();
     let feeder = std::thread::spawn(move || {
         for piece in input.chunks(60_000) {
