@@ -44,9 +44,10 @@ fn life(number: u64, at: i64) -> [Draft; 4] {
         cgroup: None,
         cols: 80,
         rows: 24,
+        limits: Vec::new(),
     };
     let usage = HolderUsage { output_bytes: 81_920, cpu_ms: Some(1200), ..HolderUsage::default() };
-    let exited = AttemptExited { attempt: 1, ending, limit: None, usage };
+    let exited = AttemptExited { attempt: 1, ending, limit: None, usage, last_lines: None };
     let holder = Source::holder(session_id, 1);
     let draft = |after: i64, source: &Source, source_seq, change| Draft {
         at: Moment {

@@ -282,6 +282,7 @@ fn started() -> Change {
         cgroup: Some("user.slice/user-1000.slice/wk/k7f3q2m9x1ab".to_owned()),
         cols: 80,
         rows: 24,
+        limits: Vec::new(),
     })
 }
 
@@ -292,7 +293,13 @@ fn exited(number: u64) -> Change {
         _ => Ending::Exited { code: 0 },
     };
     let usage = HolderUsage { output_bytes: 81_920, cpu_ms: Some(1200), ..HolderUsage::default() };
-    Change::AttemptExited(AttemptExited { attempt: 1, ending, limit: None, usage })
+    Change::AttemptExited(AttemptExited {
+        attempt: 1,
+        ending,
+        limit: None,
+        usage,
+        last_lines: None,
+    })
 }
 
 fn hook(random: u64) -> Change {

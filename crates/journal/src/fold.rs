@@ -52,7 +52,13 @@ impl Part {
     pub(crate) fn of(change: &Change) -> Self {
         match change {
             Change::SessionCreated(_) => Self::Begins,
-            Change::AttemptStarted(_)
+            Change::SessionQueued(_)
+            | Change::SessionAdmitted(_)
+            | Change::AttemptStarted(_)
+            | Change::SessionRecovering(_)
+            | Change::SessionParked(_)
+            | Change::SessionRestarted(_)
+            | Change::HealthChanged(_)
             | Change::SessionResized(_)
             | Change::AttemptExited(_)
             | Change::SessionAdopted { .. }
@@ -62,6 +68,8 @@ impl Part {
             | Change::SessionClosed { .. }
             | Change::SessionRemoved { .. } => Self::Moves,
             Change::OutputGap(_)
+            | Change::LimitWarning(_)
+            | Change::LimitExceeded(_)
             | Change::OrphanFound(_)
             | Change::OrphanEnded(_)
             | Change::ConfigReloaded

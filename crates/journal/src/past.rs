@@ -21,12 +21,12 @@ pub(crate) struct Past {
 
 impl Past {
     pub(crate) fn of(session: &Session) -> Option<Self> {
-        let ((end, _), status) = (session.end()?, session.status()?);
+        let (ended, status) = (session.ended()?, session.status()?);
         let created = &session.created;
         (!session.removed).then(|| Self {
             start_ms: session.start_time.as_millis(),
             id: integer(session.id.number()),
-            end_ms: end.as_millis(),
+            end_ms: ended.at.as_millis(),
             status: status.as_str().to_owned(),
             kind: created.session_kind.as_str().to_owned(),
             name: created.name.clone(),

@@ -114,10 +114,10 @@ fn newest_first(session: &Session) -> Reverse<Place> {
 impl SessionQuery {
     /// Whether it lists a session that has not been removed.
     pub(crate) fn fits(&self, session: &Session, now: Time) -> bool {
-        let (created, status, ended) = (&session.created, session.status(), session.end());
+        let (created, status, ended) = (&session.created, session.status(), session.ended());
         let is =
             |wanted: &Option<String>, given: &Option<String>| wanted.is_none() || wanted == given;
-        let end = ended.map_or(now, |(end, _)| end);
+        let end = ended.map_or(now, |ended| ended.at);
         (self.statuses.is_empty() || status.is_some_and(|status| self.statuses.contains(&status)))
             && !(self.active && ended.is_some())
             && (!self.failed || matches!(status, Some(Status::Failed | Status::Timeout)))
@@ -130,7 +130,7 @@ impl SessionQuery {
             && self.started_after.is_none_or(|time| session.start_time >= time)
             && self.started_before.is_none_or(|time| session.start_time < time)
             && self.longer_than_ms.is_none_or(|ms| end.millis_since(session.start_time) > ms)
-            && self.ended_since.is_none_or(|time| ended.is_none_or(|(end, _)| end >= time))
+            && self.ended_since.is_none_or(|time| ended.is_none_or(|ended| ended.at >= time))
     }
 
     /// The statuses of ended sessions to read one by one, since each is in the order of lists

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
-use wk_model::{Created, HolderUsage, Life, Session, SessionId, Stopped, Time};
+use wk_model::{
+    Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Session, SessionId, Stopped, Time,
+};
 
 use crate::{
     error::{JournalError, Result},
@@ -30,7 +32,12 @@ struct State {
     start_time: Time,
     life: Life,
     attempt: u32,
+    attempt_time: Option<Time>,
+    recovery: Recovery,
     stop: Option<Stopped>,
+    instance: Option<String>,
+    limits: Vec<HeldLimit>,
+    conditions: Vec<Condition>,
     cgroup: Option<String>,
     size: Option<(u16, u16)>,
     gaps: u32,
@@ -49,7 +56,12 @@ pub(crate) fn read_session(row: &Row<'_>) -> rusqlite::Result<Arc<Session>> {
         start_time: state.start_time,
         life: state.life,
         attempt: state.attempt,
+        attempt_time: state.attempt_time,
+        recovery: state.recovery,
         stop: state.stop,
+        instance: state.instance,
+        limits: state.limits,
+        conditions: state.conditions,
         cgroup: state.cgroup,
         size: state.size,
         gaps: state.gaps,
@@ -184,7 +196,12 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         start_time,
         life,
         attempt,
+        attempt_time,
+        recovery,
         stop,
+        instance,
+        limits,
+        conditions,
         cgroup,
         size,
         gaps,
@@ -196,7 +213,12 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         start_time: *start_time,
         life: life.clone(),
         attempt: *attempt,
+        attempt_time: *attempt_time,
+        recovery: *recovery,
         stop: stop.clone(),
+        instance: instance.clone(),
+        limits: limits.clone(),
+        conditions: conditions.clone(),
         cgroup: cgroup.clone(),
         size: *size,
         gaps: *gaps,

@@ -31,10 +31,18 @@ pub(crate) const OF_SESSION: &str = "stretches CROSS JOIN events e
 /// Kinds that do not read as `Change::Other`.
 pub(crate) const KNOWN: &[&str] = &[
     "session_created",
+    "session_queued",
+    "session_admitted",
     "attempt_started",
     "session_resized",
     "output_gap",
     "attempt_exited",
+    "session_recovering",
+    "session_parked",
+    "session_restarted",
+    "limit_warning",
+    "limit_exceeded",
+    "health_changed",
     "transition_refused",
     "session_adopted",
     "session_unreachable",
@@ -82,10 +90,17 @@ struct DaemonStarted {
 pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
     match change {
         Change::SessionCreated(data) => to_string(data),
+        Change::SessionQueued(data) => to_string(data),
+        Change::SessionAdmitted(data) => to_string(data),
         Change::AttemptStarted(data) => to_string(data),
         Change::SessionResized(data) => to_string(data),
         Change::OutputGap(data) => to_string(data),
         Change::AttemptExited(data) => to_string(data),
+        Change::SessionRecovering(data) => to_string(data),
+        Change::SessionParked(data) => to_string(data),
+        Change::SessionRestarted(data) => to_string(data),
+        Change::LimitWarning(data) | Change::LimitExceeded(data) => to_string(data),
+        Change::HealthChanged(data) => to_string(data),
         Change::TransitionRefused { seq, refused, reason } => to_string(&TransitionRefused {
             seq: *seq,
             refused: refused.clone(),
@@ -153,10 +168,18 @@ pub(crate) fn integer(number: u64) -> i64 {
 fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
     Ok(Some(match kind {
         "session_created" => Change::SessionCreated(from_str(data)?),
+        "session_queued" => Change::SessionQueued(from_str(data)?),
+        "session_admitted" => Change::SessionAdmitted(from_str(data)?),
         "attempt_started" => Change::AttemptStarted(from_str(data)?),
         "session_resized" => Change::SessionResized(from_str(data)?),
         "output_gap" => Change::OutputGap(from_str(data)?),
         "attempt_exited" => Change::AttemptExited(from_str(data)?),
+        "session_recovering" => Change::SessionRecovering(from_str(data)?),
+        "session_parked" => Change::SessionParked(from_str(data)?),
+        "session_restarted" => Change::SessionRestarted(from_str(data)?),
+        "limit_warning" => Change::LimitWarning(from_str(data)?),
+        "limit_exceeded" => Change::LimitExceeded(from_str(data)?),
+        "health_changed" => Change::HealthChanged(from_str(data)?),
         "transition_refused" => {
             let TransitionRefused { seq, refused, reason } = from_str(data)?;
             Change::TransitionRefused { seq, refused, reason }
@@ -199,11 +222,19 @@ mod tests {
     /// Journals hold this for years: a line here may gain fields, and change in no other way.
     #[rustfmt::skip]
     const STORED: &[(&str, &str)] = &[
-        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"time_limit_ms":60000,"idempotency_key":"key-1"}"#),
-        ("attempt_started", r#"{"attempt":1,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234},"cgroup":"wk/a","cols":80,"rows":24}"#),
+        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","idempotency_key":"key-1"}"#),
+        ("session_queued", r#"{"waits_for":{"what":"slot","scope":"overall"}}"#),
+        ("session_admitted", r#"{"attempt":1,"instance":"work"}"#),
+        ("attempt_started", r#"{"attempt":1,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234},"cgroup":"wk/a","cols":80,"rows":24,"limits":[{"limit":"memory","value":1024,"mechanism":"cgroup_v1"}]}"#),
         ("session_resized", r#"{"cols":100,"rows":50}"#),
         ("output_gap", r#"{"bytes":4096,"reason":"slow disk"}"#),
-        ("attempt_exited", r#"{"attempt":1,"ending":{"how":"signaled","signal":9,"core_dumped":true},"limit":"cpu_time","usage":{"output_bytes":12,"recorded_bytes":0,"gaps":0,"last_activity":null,"cpu_ms":null,"max_rss_bytes":null}}"#),
+        ("attempt_exited", r#"{"attempt":1,"ending":{"how":"signaled","signal":9,"core_dumped":true},"limit":"cpu_time","usage":{"output_bytes":12,"recorded_bytes":0,"gaps":0,"last_activity":null,"cpu_ms":null,"max_rss_bytes":null},"last_lines":"out of memory"}"#),
+        ("session_recovering", r#"{"attempt":2,"category":"crash","retry":1,"max_retries":3,"delay_ms":2100,"not_before":"2025-11-11T05:20:32.521Z","since":"2025-11-11T05:20:30.421Z"}"#),
+        ("session_parked", r#"{"attempt":2,"category":"rate_limit","until":"2025-11-11T06:00:00.000Z","reason":"try again in 40 minutes"}"#),
+        ("session_restarted", r#"{"by":{"uid":1000,"pid":42,"client":"wk"},"attempt":2}"#),
+        ("limit_warning", r#"{"attempt":1,"limit":"memory","max":1000,"value":801,"mechanism":"sampling","largest":[{"pid":7,"comm":"node","memory_bytes":800,"cpu_ms":12}]}"#),
+        ("limit_exceeded", r#"{"attempt":1,"limit":"memory","max":1000,"value":801,"mechanism":"sampling","largest":[{"pid":7,"comm":"node","memory_bytes":800,"cpu_ms":12}]}"#),
+        ("health_changed", r#"{"conditions":["stale"],"before":[],"reasons":["no output for 5m"]}"#),
         ("transition_refused", r#"{"seq":3,"refused":"attempt_started","reason":"session ended"}"#),
         ("session_adopted", r#"{"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234}}"#),
         ("session_unreachable", r#"{"why":"no answer"}"#),

@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Map, json};
 use wk_model::{
-    AttemptExited, AttemptStarted, BootId, Change, Created, Draft, Ending, Event, HolderUsage,
-    JournalGap, Kind, LimitKind, Moment, Orphan, Outcome, OutputGap, ProcessId, Requester, Resized,
-    Seq, Session, SessionId, Source, Stopped, Time, Unreachable,
+    Admitted, AttemptExited, AttemptStarted, BootId, Category, Change, Condition, Created, Draft,
+    Ending, Event, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage,
+    JournalGap, Kind, LimitKind, LimitReached, Limits, Mechanism, Moment, OnStale, Orphan, Outcome,
+    OutputGap, Parked, ProcessId, ProcessUse, Queued, Recovering, RecoveryOptions, Requester,
+    Resized, Restarted, Seq, Session, SessionId, Source, Stopped, Time, Unreachable, WaitsFor,
 };
 
 use crate::Journal;
@@ -81,6 +83,11 @@ pub(crate) fn started(attempt: u32) -> Change {
         cgroup: Some("wk/a".to_owned()),
         cols: 80,
         rows: 24,
+        limits: vec![HeldLimit {
+            limit: LimitKind::Memory,
+            value: 1024,
+            mechanism: Mechanism::CgroupV1,
+        }],
     })
 }
 
@@ -90,7 +97,8 @@ pub(crate) fn exited(attempt: u32, code: i32) -> Change {
 
 pub(crate) fn exited_by(attempt: u32, ending: Ending, limit: Option<LimitKind>) -> Change {
     let usage = HolderUsage { output_bytes: 12, ..HolderUsage::default() };
-    Change::AttemptExited(AttemptExited { attempt, ending, limit, usage })
+    let last_lines = (limit.is_some()).then(|| "out of memory".to_owned());
+    Change::AttemptExited(AttemptExited { attempt, ending, limit, usage, last_lines })
 }
 
 pub(crate) fn resized(cols: u16) -> Change {
@@ -129,10 +137,22 @@ pub(crate) fn every_change() -> Vec<Change> {
     };
     vec![
         Change::SessionCreated(Box::new(full_creation())),
+        Change::SessionQueued(Queued { waits_for: WaitsFor::Slot { scope: "overall".to_owned() } }),
+        Change::SessionAdmitted(Admitted { attempt: 1, instance: Some("work".to_owned()) }),
         started(1),
         resized(100),
         Change::OutputGap(OutputGap { bytes: 4096, reason: "slow disk".to_owned() }),
         exited_by(1, Ending::Signaled { signal: 9, core_dumped: true }, Some(LimitKind::CpuTime)),
+        recovering(2),
+        parked(2),
+        Change::SessionRestarted(Restarted { by: requester(), attempt: 2 }),
+        Change::LimitWarning(limit_reached()),
+        Change::LimitExceeded(limit_reached()),
+        Change::HealthChanged(HealthChanged {
+            conditions: vec![Condition::Stale],
+            before: Vec::new(),
+            reasons: vec!["no output for 5m".to_owned()],
+        }),
         Change::TransitionRefused {
             seq: Seq(3),
             refused: "attempt_started".to_owned(),
@@ -154,10 +174,62 @@ pub(crate) fn every_change() -> Vec<Change> {
     ]
 }
 
+pub(crate) fn recovering(attempt: u32) -> Change {
+    Change::SessionRecovering(Recovering {
+        attempt,
+        category: Category::Crash,
+        retry: attempt - 1,
+        max_retries: 3,
+        delay_ms: 2100,
+        not_before: Time::from_millis(1_762_838_432_521),
+        since: Time::from_millis(1_762_838_430_421),
+    })
+}
+
+pub(crate) fn parked(attempt: u32) -> Change {
+    Change::SessionParked(Parked {
+        attempt,
+        category: Category::RateLimit,
+        until: Time::from_millis(1_762_840_800_000),
+        reason: "try again in 40 minutes".to_owned(),
+    })
+}
+
+fn limit_reached() -> LimitReached {
+    LimitReached {
+        attempt: 1,
+        limit: LimitKind::Memory,
+        max: 1000,
+        value: 801,
+        mechanism: Mechanism::Sampling,
+        largest: vec![ProcessUse {
+            pid: 7,
+            comm: "node".to_owned(),
+            memory_bytes: 800,
+            cpu_ms: 12,
+        }],
+    }
+}
+
 pub(crate) fn sessions_in_each_state() -> Vec<Session> {
     let mut session = Session::create(&event(id(1), created("a"))).unwrap();
     let mut sessions = vec![session.clone()];
-    for change in [started(1), stopped(), exited(1, 0), removed()] {
+    let queued = Queued { waits_for: WaitsFor::Slot { scope: "overall".to_owned() } };
+    let admitted = Admitted { attempt: 1, instance: None };
+    for change in [
+        Change::SessionQueued(queued),
+        Change::SessionAdmitted(admitted),
+        started(1),
+        exited(1, 3),
+        recovering(2),
+        started(2),
+        exited(2, 1),
+        parked(3),
+        started(3),
+        stopped(),
+        exited(3, 0),
+        removed(),
+    ] {
         session.apply(&event(id(1), change)).unwrap();
         sessions.push(session.clone());
     }
@@ -184,7 +256,23 @@ fn full_creation() -> Created {
         terminal: true,
         recorded: true,
         keep_descendants: false,
-        time_limit_ms: Some(60_000),
+        limits: Limits { time_ms: Some(60_000), ..Limits::default() },
+        recovery: RecoveryOptions {
+            retries: 3,
+            restore: true,
+            patterns: vec![FailurePattern {
+                category: Category::RateLimit,
+                exit_code: None,
+                screen: Some("usage limit reached".to_owned()),
+            }],
+            ..RecoveryOptions::default()
+        },
+        health: HealthOptions {
+            interval_ms: Some(5000),
+            stale_after_ms: None,
+            on_stale: Some(OnStale::Stop),
+        },
+        after: Some(id(2)),
         idempotency_key: Some("key-1".to_owned()),
     }
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Ending, Kind, LimitKind, Moment, ProcessId, SessionId, Time};
+use crate::{
+    Admitted, Ending, HealthChanged, HealthOptions, HeldLimit, Kind, LimitKind, LimitReached,
+    Limits, Moment, Parked, ProcessId, Queued, Recovering, RecoveryOptions, SessionId, Time,
+};
 
 /// An event's place in the journal; the first is 1.
 #[derive(
@@ -68,11 +71,24 @@ pub struct Event {
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Change {
     SessionCreated(Box<Created>),
+    /// It waits for its turn.
+    SessionQueued(Queued),
+    /// Its turn has come.
+    SessionAdmitted(Admitted),
     AttemptStarted(AttemptStarted),
     SessionResized(Resized),
     /// Output that no recording holds.
     OutputGap(OutputGap),
     AttemptExited(AttemptExited),
+    /// A failed session gets another attempt.
+    SessionRecovering(Recovering),
+    /// A failed session waits until another attempt makes sense.
+    SessionParked(Parked),
+    /// Somebody asked for a new attempt of an ended session.
+    SessionRestarted(Restarted),
+    LimitWarning(LimitReached),
+    LimitExceeded(LimitReached),
+    HealthChanged(HealthChanged),
     /// The journal refused to move a session by an event, and left it as it was.
     TransitionRefused {
         seq: Seq,
@@ -118,10 +134,18 @@ impl Change {
     pub fn kind(&self) -> &str {
         match self {
             Self::SessionCreated(_) => "session_created",
+            Self::SessionQueued(_) => "session_queued",
+            Self::SessionAdmitted(_) => "session_admitted",
             Self::AttemptStarted(_) => "attempt_started",
             Self::SessionResized(_) => "session_resized",
             Self::OutputGap(_) => "output_gap",
             Self::AttemptExited(_) => "attempt_exited",
+            Self::SessionRecovering(_) => "session_recovering",
+            Self::SessionParked(_) => "session_parked",
+            Self::SessionRestarted(_) => "session_restarted",
+            Self::LimitWarning(_) => "limit_warning",
+            Self::LimitExceeded(_) => "limit_exceeded",
+            Self::HealthChanged(_) => "health_changed",
             Self::TransitionRefused { .. } => "transition_refused",
             Self::SessionAdopted { .. } => "session_adopted",
             Self::SessionUnreachable(_) => "session_unreachable",
@@ -165,8 +189,11 @@ pub struct Created {
     pub terminal: bool,
     pub recorded: bool,
     pub keep_descendants: bool,
-    /// Time limit of an attempt, in milliseconds.
-    pub time_limit_ms: Option<u64>,
+    pub limits: Limits,
+    pub recovery: RecoveryOptions,
+    pub health: HealthOptions,
+    /// Starts when this session has ended well.
+    pub after: Option<SessionId>,
     /// A client that asks again with this key gets this session.
     pub idempotency_key: Option<String>,
 }
@@ -182,6 +209,9 @@ pub struct AttemptStarted {
     pub cgroup: Option<String>,
     pub cols: u16,
     pub rows: u16,
+    /// What it is held to, and by what.
+    #[serde(default)]
+    pub limits: Vec<HeldLimit>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,6 +234,10 @@ pub struct AttemptExited {
     pub limit: Option<LimitKind>,
     #[serde(default)]
     pub usage: HolderUsage,
+    /// The last lines that it showed, masked, at most 2 KiB; none where it ended well or was
+    /// not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_lines: Option<String>,
 }
 
 /// What a holder knows of an attempt when it ends.
@@ -232,6 +266,13 @@ pub struct Stopped {
     pub by: Requester,
     /// Time between TERM and KILL, in milliseconds.
     pub grace_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarted {
+    pub by: Requester,
+    /// The attempt to come.
+    pub attempt: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

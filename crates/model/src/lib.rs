@@ -5,24 +5,32 @@
 //! it depends on nobody.
 
 mod event;
+mod health;
 mod id;
 mod label;
 mod lifecycle;
+mod limit;
 mod os_text;
 mod process;
+mod queue;
+mod recovery;
 mod session;
 mod signal;
 mod time;
 
 pub use event::{
     AttemptExited, AttemptStarted, Change, Created, Draft, Event, HolderUsage, JournalGap, Orphan,
-    OutputGap, Requester, Resized, Seq, Source, Stopped, Unreachable,
+    OutputGap, Requester, Resized, Restarted, Seq, Source, Stopped, Unreachable,
 };
+pub use health::{Condition, HealthChanged, HealthOptions, OnStale};
 pub use id::{BadId, SessionId};
 pub use label::{BadLabel, BadName, Label, Name};
-pub use lifecycle::{Ending, Kind, Life, LimitKind, Outcome, Phase, Status};
+pub use lifecycle::{Ended, Ending, Kind, Life, Outcome, Phase, Status, Wait};
+pub use limit::{HeldLimit, LimitKind, LimitReached, Limits, Mechanism, ProcessUse};
 pub use os_text::{HasNul, OsText};
 pub use process::{BootId, Liveness, ProcessId};
+pub use queue::{Admitted, Queued, WaitsFor};
+pub use recovery::{Category, FailurePattern, Parked, Recovering, Recovery, RecoveryOptions};
 pub use session::{Refused, Session};
 pub use signal::{BadSignal, parse_signal, signal_name};
 pub use time::{Moment, Time};

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ProcessId, Time};
+use crate::{LimitKind, ProcessId, Recovering, Time, WaitsFor};
 
 /// What a session is a session of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,18 +52,6 @@ pub enum Outcome {
     Timeout,
 }
 
-/// A limit that a session was ended for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitKind {
-    Memory,
-    CpuTime,
-    Time,
-    Idle,
-    Processes,
-    Output,
-}
-
 /// How one attempt ended, as its waiting parent saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
@@ -84,6 +72,10 @@ pub enum Ending {
     HolderLost,
     /// The machine went down.
     Rebooted,
+    /// It was given up before an attempt ran.
+    NeverRan {
+        why: String,
+    },
 }
 
 impl Ending {
@@ -91,7 +83,9 @@ impl Ending {
     pub fn exit_code(&self) -> Option<i32> {
         match self {
             Self::Exited { code } | Self::ExecFailed { code, .. } => Some(*code),
-            Self::Signaled { .. } | Self::HolderLost | Self::Rebooted => None,
+            Self::Signaled { .. } | Self::HolderLost | Self::Rebooted | Self::NeverRan { .. } => {
+                None
+            }
         }
     }
 
@@ -109,7 +103,7 @@ impl Ending {
             Self::Exited { code } | Self::ExecFailed { code, .. } => *code,
             Self::Signaled { signal, .. } => 128 + signal,
             // Nobody knows; 1 is "failed", and not a signal that never was.
-            Self::HolderLost | Self::Rebooted => 1,
+            Self::HolderLost | Self::Rebooted | Self::NeverRan { .. } => 1,
         }
     }
 
@@ -123,6 +117,7 @@ impl Ending {
                 Outcome::Failed
             }
             (None, Self::ExecFailed { .. } | Self::Rebooted) => Outcome::Failed,
+            (None, Self::NeverRan { .. }) => Outcome::Cancelled,
             (None, _) if stopped => Outcome::Cancelled,
             (None, Self::Exited { code: 0 }) => Outcome::Completed,
             // A shell returns its last command's code: that says nothing of the session.
@@ -138,31 +133,75 @@ impl Ending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Life {
-    /// Created; nothing runs yet.
+    /// Created; it waits for its turn.
+    Queued { waits_for: WaitsFor },
+    /// Its next attempt is about to run.
     Starting,
     /// An attempt runs. `reachable` is false while its holder does not answer.
     Running { process: Option<ProcessId>, holder: Option<ProcessId>, reachable: bool },
+    /// Between attempts.
+    Recovering { wait: Wait, last: Ended },
     /// Over.
-    Ended { outcome: Outcome, ending: Ending, limit: Option<LimitKind>, at: Time },
+    Ended(Ended),
+}
+
+/// What a session waits for between two attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wait", rename_all = "snake_case")]
+pub enum Wait {
+    /// A delay.
+    Retry(Recovering),
+    /// A moment that the failure itself has named.
+    Parked(crate::Parked),
+}
+
+/// How the latest attempt ended, or that there was none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub outcome: Outcome,
+    pub ending: Ending,
+    pub limit: Option<LimitKind>,
+    pub at: Time,
+}
+
+impl Wait {
+    /// The attempt to come.
+    pub fn attempt(&self) -> u32 {
+        match self {
+            Self::Retry(retry) => retry.attempt,
+            Self::Parked(parked) => parked.attempt,
+        }
+    }
+
+    /// The attempt does not start sooner.
+    pub fn until(&self) -> Time {
+        match self {
+            Self::Retry(retry) => retry.not_before,
+            Self::Parked(parked) => parked.until,
+        }
+    }
 }
 
 impl Life {
     /// The status that programs see.
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Starting => None,
+            Self::Queued { .. } | Self::Starting => None,
             Self::Running { .. } => Some(Status::Running),
-            Self::Ended { outcome, .. } => Some(Status::from(*outcome)),
+            Self::Recovering { .. } => Some(Status::Recovering),
+            Self::Ended(ended) => Some(Status::from(ended.outcome)),
         }
     }
 
     /// The phase that people see.
     pub fn phase(&self) -> Phase {
         match self {
-            Self::Starting => Phase::Starting,
+            Self::Queued { .. } => Phase::Queued,
+            Self::Starting | Self::Recovering { wait: Wait::Retry(_), .. } => Phase::Starting,
+            Self::Recovering { wait: Wait::Parked(_), .. } => Phase::Parked,
             Self::Running { reachable: true, .. } => Phase::Running,
             Self::Running { reachable: false, .. } => Phase::Lost,
-            Self::Ended { .. } => Phase::Ended,
+            Self::Ended(_) => Phase::Ended,
         }
     }
 }

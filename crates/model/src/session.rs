@@ -1,20 +1,25 @@
 //! A session, folded from its events.
 //!
 //! ```text
-//! Starting ──AttemptStarted──▶ Running ──AttemptExited──▶ Ended
-//!     └──────AttemptExited (exec failed, never started)────▲
+//! Starting ──▶ Queued ──SessionAdmitted──▶ Starting ──AttemptStarted──▶ Running
+//!                                                                          │ AttemptExited
+//!         ┌──────────AttemptStarted──── Recovering ◀──failed, timeout──── Ended
+//!         ▼                                 └────stop, given up────────────▲
+//!      Running                                       Ended ──SessionRestarted──▶ Starting
 //! ```
 //!
 //! Pure: the same events in the same order always make the same session. Whatever does not
 //! fit is refused and leaves the session as it was.
 //!
-//! Invariant: `Ended` is never left, and an attempt never starts twice.
+//! Invariants: an attempt never starts twice, and none starts while another runs; `Ended` is
+//! left only by a recovery from `failed` or `timeout`, or by a restart that somebody asked for.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttemptExited, AttemptStarted, Change, Created, Ending, Event, HolderUsage, Life, Phase, Seq,
-    SessionId, Status, Stopped, Time,
+    Admitted, AttemptExited, AttemptStarted, Change, Condition, Created, Ended, Ending, Event,
+    HeldLimit, HolderUsage, Life, Outcome, Parked, Phase, Queued, Recovering, Recovery, Restarted,
+    Seq, SessionId, Status, Stopped, Time, Wait,
 };
 
 /// All that the journal knows of one session.
@@ -26,7 +31,16 @@ pub struct Session {
     pub life: Life,
     /// Counts from 1; 0 before the first attempt.
     pub attempt: u32,
+    /// When the latest attempt started.
+    pub attempt_time: Option<Time>,
+    pub recovery: Recovery,
     pub stop: Option<Stopped>,
+    /// Which instance of its template the latest attempt runs with.
+    pub instance: Option<String>,
+    /// What the latest attempt is held to.
+    pub limits: Vec<HeldLimit>,
+    /// What is wrong with it, while it lives.
+    pub conditions: Vec<Condition>,
     /// The cgroup v2 leaf of the latest attempt, below the mount.
     pub cgroup: Option<String>,
     /// Columns and rows of the terminal.
@@ -60,7 +74,12 @@ impl Session {
             start_time: event.at.time,
             life: Life::Starting,
             attempt: 0,
+            attempt_time: None,
+            recovery: Recovery::default(),
             stop: None,
+            instance: None,
+            limits: Vec::new(),
+            conditions: Vec::new(),
             cgroup: None,
             size: None,
             gaps: 0,
@@ -86,14 +105,19 @@ impl Session {
     fn change(&mut self, time: Time, change: &Change) -> Result<(), String> {
         match change {
             Change::SessionCreated(_) => return Err("the session exists already".into()),
-            Change::AttemptStarted(started) => return self.start(started),
+            Change::SessionQueued(queued) => return self.queue(queued),
+            Change::SessionAdmitted(admitted) => return self.admit(admitted),
+            Change::AttemptStarted(started) => return self.start(time, started),
             Change::AttemptExited(exited) => return self.exit(time, exited),
+            Change::SessionRecovering(recovering) => return self.recover(recovering),
+            Change::SessionParked(parked) => return self.park(parked),
+            Change::SessionRestarted(restarted) => return self.restart(restarted),
             Change::SessionResized(size) => self.size = Some((size.cols, size.rows)),
             Change::OutputGap(_) => self.gaps += 1,
-            Change::SessionStopped(stopped) => return self.stop(stopped),
+            Change::SessionStopped(stopped) => return self.stop(time, stopped),
             Change::SessionUnreachable(_) => return self.set_reachable(false),
             Change::SessionRepaired => return self.set_reachable(true),
-            Change::SessionAdopted { .. } if self.is_ended() => {
+            Change::SessionAdopted { .. } | Change::HealthChanged(_) if self.is_ended() => {
                 return Err("the session has ended".into());
             }
             Change::SessionAdopted { holder: adopted } => {
@@ -101,15 +125,15 @@ impl Session {
                     (*holder, *reachable) = (Some(*adopted), true);
                 }
             }
-            Change::SessionClosed { .. } if !self.is_ended() => {
-                return Err("the session has not ended".into());
-            }
+            Change::HealthChanged(health) => self.conditions.clone_from(&health.conditions),
+            Change::SessionClosed { .. } => return self.close(),
             Change::SessionRemoved { .. } if !self.is_ended() => {
                 return Err("the session has not ended".into());
             }
             Change::SessionRemoved { .. } => self.removed = true,
-            Change::SessionClosed { .. }
-            | Change::TransitionRefused { .. }
+            Change::TransitionRefused { .. }
+            | Change::LimitWarning(_)
+            | Change::LimitExceeded(_)
             | Change::OrphanFound(_)
             | Change::OrphanEnded(_)
             | Change::ConfigReloaded
@@ -121,12 +145,49 @@ impl Session {
         Ok(())
     }
 
-    fn start(&mut self, started: &AttemptStarted) -> Result<(), String> {
-        if self.life != Life::Starting || started.attempt != self.attempt + 1 {
+    fn queue(&mut self, queued: &Queued) -> Result<(), String> {
+        match &mut self.life {
+            Life::Starting => {
+                self.life = Life::Queued { waits_for: queued.waits_for.clone() };
+                Ok(())
+            }
+            Life::Queued { waits_for } => {
+                waits_for.clone_from(&queued.waits_for);
+                Ok(())
+            }
+            _ => Err(format!("it cannot wait for its turn: session {}", self.phase())),
+        }
+    }
+
+    fn admit(&mut self, admitted: &Admitted) -> Result<(), String> {
+        let fits = match &self.life {
+            Life::Starting | Life::Queued { .. } | Life::Recovering { .. } => {
+                admitted.attempt == self.attempt + 1
+            }
+            Life::Running { .. } | Life::Ended(_) => false,
+        };
+        if !fits {
+            let phase = self.phase();
+            return Err(format!(
+                "attempt {} cannot be admitted: session {phase}",
+                admitted.attempt
+            ));
+        }
+        self.instance.clone_from(&admitted.instance);
+        if matches!(self.life, Life::Queued { .. }) {
+            self.life = Life::Starting;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, time: Time, started: &AttemptStarted) -> Result<(), String> {
+        if !self.awaits(started.attempt) {
             let phase = self.phase();
             return Err(format!("attempt {} cannot start: session {phase}", started.attempt));
         }
         self.attempt = started.attempt;
+        self.attempt_time = Some(time);
+        self.limits.clone_from(&started.limits);
         self.cgroup.clone_from(&started.cgroup);
         self.size = self.created.terminal.then_some((started.cols, started.rows));
         self.life = Life::Running {
@@ -137,48 +198,136 @@ impl Session {
         Ok(())
     }
 
+    /// Whether `attempt` is the one to come.
+    fn awaits(&self, attempt: u32) -> bool {
+        match &self.life {
+            Life::Starting | Life::Recovering { .. } => attempt == self.attempt + 1,
+            Life::Queued { .. } | Life::Running { .. } | Life::Ended(_) => false,
+        }
+    }
+
     fn exit(&mut self, time: Time, exited: &AttemptExited) -> Result<(), String> {
         // An attempt that could not even be launched ends without having started.
-        let fits = match &self.life {
-            Life::Starting => exited.attempt == self.attempt + 1,
-            Life::Running { .. } => exited.attempt == self.attempt,
-            Life::Ended { .. } => false,
-        };
-        if !fits {
+        let runs = matches!(self.life, Life::Running { .. }) && exited.attempt == self.attempt;
+        if !runs && !self.awaits(exited.attempt) {
             let phase = self.phase();
             return Err(format!("attempt {} cannot end: session {phase}", exited.attempt));
         }
         let (kind, stopped) = (self.created.session_kind, self.stop.is_some());
+        if !runs {
+            self.attempt_time = None;
+        }
         self.attempt = exited.attempt;
         self.usage = Some(exited.usage);
-        self.life = Life::Ended {
+        self.end(Ended {
             outcome: exited.ending.outcome(kind, stopped, exited.limit),
             ending: exited.ending.clone(),
             limit: exited.limit,
             at: time,
-        };
+        });
         Ok(())
     }
 
-    fn stop(&mut self, stopped: &Stopped) -> Result<(), String> {
-        if self.is_ended() {
-            return Err("the session has ended".into());
+    fn end(&mut self, ended: Ended) {
+        self.conditions.clear();
+        self.life = Life::Ended(ended);
+    }
+
+    fn recover(&mut self, recovering: &Recovering) -> Result<(), String> {
+        let last = self.failure(recovering.attempt)?;
+        self.recovery.spent = recovering.retry;
+        self.recovery.since = Some(recovering.since);
+        self.recovery.total += 1;
+        self.life = Life::Recovering { wait: Wait::Retry(recovering.clone()), last };
+        Ok(())
+    }
+
+    fn park(&mut self, parked: &Parked) -> Result<(), String> {
+        let last = self.failure(parked.attempt)?;
+        let waits = parked.until.millis_since(last.at);
+        // Parking suspends the deadline: it counts from later.
+        self.recovery.since = self.recovery.since.map(|since| since.plus_millis(waits));
+        self.recovery.total += 1;
+        self.life = Life::Recovering { wait: Wait::Parked(parked.clone()), last };
+        Ok(())
+    }
+
+    /// The failure that `attempt` would be the answer to.
+    fn failure(&self, attempt: u32) -> Result<Ended, String> {
+        let phase = self.phase();
+        match &self.life {
+            Life::Ended(ended) if matches!(ended.outcome, Outcome::Failed | Outcome::Timeout) => {
+                let fits = attempt == self.attempt + 1 && !self.removed;
+                fits.then(|| ended.clone())
+                    .ok_or_else(|| format!("attempt {attempt} is not the next one"))
+            }
+            Life::Ended(ended) => {
+                Err(format!("nothing has failed: {}", Status::from(ended.outcome)))
+            }
+            _ => Err(format!("nothing has failed: session {phase}")),
         }
+    }
+
+    fn restart(&mut self, restarted: &Restarted) -> Result<(), String> {
+        if !self.is_ended() || self.removed || restarted.attempt != self.attempt + 1 {
+            let phase = self.phase();
+            return Err(format!(
+                "attempt {} cannot be asked for: session {phase}",
+                restarted.attempt
+            ));
+        }
+        self.stop = None;
+        self.recovery = Recovery { total: self.recovery.total, ..Recovery::default() };
+        self.life = Life::Starting;
+        Ok(())
+    }
+
+    fn stop(&mut self, time: Time, stopped: &Stopped) -> Result<(), String> {
+        let ended = match &self.life {
+            Life::Ended(_) => return Err("the session has ended".into()),
+            Life::Queued { .. } => {
+                let ending = Ending::NeverRan { why: "stopped before its turn came".into() };
+                Some(Ended { outcome: Outcome::Cancelled, ending, limit: None, at: time })
+            }
+            Life::Recovering { last, .. } => {
+                Some(Ended { outcome: Outcome::Cancelled, at: time, ..last.clone() })
+            }
+            Life::Starting | Life::Running { .. } => None,
+        };
         // The first who asked is the one who ended it.
         self.stop.get_or_insert_with(|| stopped.clone());
+        if let Some(ended) = ended {
+            self.end(ended);
+        }
+        Ok(())
+    }
+
+    /// A recovery that is given up ends as the last attempt did.
+    fn close(&mut self) -> Result<(), String> {
+        match &self.life {
+            Life::Ended(_) => {}
+            Life::Recovering { last, .. } => {
+                let last = last.clone();
+                self.end(last);
+            }
+            Life::Queued { .. } | Life::Starting | Life::Running { .. } => {
+                return Err("the session has not ended".into());
+            }
+        }
         Ok(())
     }
 
     fn set_reachable(&mut self, now: bool) -> Result<(), String> {
         match &mut self.life {
             Life::Running { reachable, .. } => *reachable = now,
-            Life::Starting | Life::Ended { .. } => return Err("the session does not run".into()),
+            _ => return Err("the session does not run".into()),
         }
         Ok(())
     }
 
+    /// As programs see it. Between a restart and its attempt it recovers, by our hand.
     pub fn status(&self) -> Option<Status> {
-        self.life.status()
+        self.life.status().or((self.attempt > 0).then_some(Status::Recovering))
     }
 
     pub fn phase(&self) -> Phase {
@@ -186,14 +335,14 @@ impl Session {
     }
 
     pub fn is_ended(&self) -> bool {
-        matches!(self.life, Life::Ended { .. })
+        matches!(self.life, Life::Ended(_))
     }
 
     /// When and how it ended.
-    pub fn end(&self) -> Option<(Time, &Ending)> {
+    pub fn ended(&self) -> Option<&Ended> {
         match &self.life {
-            Life::Ended { at, ending, .. } => Some((*at, ending)),
-            Life::Starting | Life::Running { .. } => None,
+            Life::Ended(ended) => Some(ended),
+            _ => None,
         }
     }
 }

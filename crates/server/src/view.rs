@@ -12,10 +12,10 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
     let gauges = gauges(session, &session_folder);
     let (process, holder) = match &session.life {
         Life::Running { process, holder, .. } => (*process, *holder),
-        Life::Starting | Life::Ended { .. } => (None, None),
+        _ => (None, None),
     };
-    let end = session.end();
-    let (end_time, ending) = (end.map(|(at, _)| at), end.map(|(_, ending)| ending));
+    let ended = session.ended();
+    let (end_time, ending) = (ended.map(|ended| ended.at), ended.map(|ended| &ended.ending));
     let until = end_time.unwrap_or_else(|| host::now().time);
     let created = &session.created;
     SessionView {
@@ -43,11 +43,12 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
         signal: ending.and_then(Ending::signal),
         error: ending.and_then(error),
         attempt: session.attempt,
-        retry_count: session.attempt.saturating_sub(1),
-        max_retries: 0,
+        retry_count: session.recovery.spent,
+        max_retries: created.recovery.retries,
         limits: Limits {
             time: created
-                .time_limit_ms
+                .limits
+                .time_ms
                 .map(|value| Limit { value, mechanism: "holder".to_owned() }),
             ..Limits::default()
         },
@@ -96,6 +97,7 @@ fn error(ending: &Ending) -> Option<String> {
         Ending::ExecFailed { error, .. } => Some(error.clone()),
         Ending::HolderLost => Some("its holder was killed, and the session with it".into()),
         Ending::Rebooted => Some("the machine went down".into()),
+        Ending::NeverRan { why } => Some(why.clone()),
         Ending::Exited { .. } | Ending::Signaled { .. } => None,
     }
 }
@@ -108,7 +110,7 @@ fn health(session: &Session) -> Health {
         Life::Running { reachable: false, .. } => {
             Health { alive: Liveness::Unknown, conditions: vec!["unreachable".into()] }
         }
-        Life::Starting => Health::default(),
-        Life::Ended { .. } => Health { alive: Liveness::Dead, conditions: Vec::new() },
+        Life::Queued { .. } | Life::Starting | Life::Recovering { .. } => Health::default(),
+        Life::Ended(_) => Health { alive: Liveness::Dead, conditions: Vec::new() },
     }
 }

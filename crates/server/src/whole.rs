@@ -21,12 +21,14 @@ const REST: Duration = Duration::from_secs(2);
 /// More than the line takes that ends an attempt.
 const LAST_LINE: u64 = 256;
 
+fn has_run(ending: &Ending) -> bool {
+    matches!(ending, Ending::Exited { .. } | Ending::Signaled { .. })
+}
+
 /// Waits until the recording of a session that has just ended is whole.
 pub(crate) async fn until_whole(app: &App, session: &Session) {
-    let Some((ended_at, Ending::Exited { .. } | Ending::Signaled { .. })) = session.end() else {
-        return;
-    };
-    let age = host::now().time.millis_since(ended_at);
+    let Some(ended) = session.ended().filter(|ended| has_run(&ended.ending)) else { return };
+    let age = host::now().time.millis_since(ended.at);
     if !session.created.recorded || u128::from(age) > REST.as_millis() {
         return;
     }

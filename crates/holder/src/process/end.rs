@@ -83,7 +83,13 @@ impl Holder {
     pub(crate) fn end(&mut self, ending: &Ending, usage: HolderUsage) {
         let limit = self.stop.as_ref().and_then(|stop| stop.limit);
         let ended = Ended { ending: ending.clone(), limit };
-        let exited = AttemptExited { attempt: self.attempt, ending: ending.clone(), limit, usage };
+        let exited = AttemptExited {
+            attempt: self.attempt,
+            ending: ending.clone(),
+            limit,
+            usage,
+            last_lines: None,
+        };
         let now = Instant::now();
         if self.feeder_cut {
             // It may never come: what is left for it is kept no longer than it takes to return.

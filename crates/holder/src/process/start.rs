@@ -146,6 +146,7 @@ impl Holder {
             cgroup,
             cols,
             rows,
+            limits: Vec::new(),
         }));
         self.answer_launch(launcher, rest);
         if let Err(error) = self.record(spec, launch) {

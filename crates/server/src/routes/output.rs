@@ -103,7 +103,7 @@ enum Expected {
 
 fn still_expected(app: &App, session_id: SessionId, follow: bool) -> Expected {
     let session = app.journal.session(session_id).ok().flatten();
-    let ending = session.as_ref().map(|session| session.end().map(|(_, ending)| ending));
+    let ending = session.as_ref().map(|session| session.ended().map(|ended| &ended.ending));
     match ending {
         Some(None) if follow => Expected::More,
         Some(Some(Ending::Exited { .. } | Ending::Signaled { .. })) => Expected::Rest,

@@ -118,7 +118,8 @@ async fn adopt_one(core: &Arc<Core>, session: &Session) -> anyhow::Result<()> {
 
     let session = core.journal.session(session_id)?;
     match session.as_ref().map(|session| &session.life) {
-        None | Some(Life::Ended { .. }) => Ok(()),
+        None | Some(Life::Ended(_)) => Ok(()),
+        Some(Life::Queued { .. } | Life::Recovering { .. }) => Ok(()),
         Some(Life::Starting) => never_started(core, session_id, attempt).await,
         Some(Life::Running { holder: Some(holder), .. }) => {
             let adopted = Change::SessionAdopted { holder: *holder };

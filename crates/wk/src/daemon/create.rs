@@ -18,8 +18,8 @@ use wk_holder::{
 use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
-    AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Moment, Name, OsText,
-    Session, SessionId, Source,
+    AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Limits, Moment, Name,
+    OsText, Session, SessionId, Source,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
@@ -183,6 +183,7 @@ async fn not_started(
         ending: Ending::ExecFailed { code: 126, error: format!("cannot start a holder: {error}") },
         limit: None,
         usage: HolderUsage::default(),
+        last_lines: None,
     };
     let end = Draft {
         source: Source(format!("daemon/not-started/{session_id}")),
@@ -365,7 +366,7 @@ fn created(
         terminal: request.terminal.is_some(),
         recorded: spec.recording.is_some(),
         keep_descendants: spec.keep_descendants,
-        time_limit_ms: spec.time_limit_ms,
+        limits: Limits { time_ms: spec.time_limit_ms, ..Limits::default() },
         idempotency_key,
         ..Created::default()
     })

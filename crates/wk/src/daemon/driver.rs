@@ -10,7 +10,7 @@ use wk_holder::{
     record::Entry,
 };
 use wk_journal::JournalError;
-use wk_model::{Change, Draft, Requester, SessionId, Source, Stopped};
+use wk_model::{Change, Draft, Ended, Requester, SessionId, Source, Stopped};
 use wk_server::{Answer, Order, bad_request, conflict, internal, unreachable};
 use wk_sources::holders::{self, LinkError, Report};
 
@@ -107,7 +107,7 @@ pub(super) async fn take_in(
 /// Says once, when a session has ended, that it is closed.
 pub(super) async fn close(core: &Core, session_id: SessionId) -> Result<(), JournalError> {
     let Some(session) = core.journal.session(session_id)? else { return Ok(()) };
-    let wk_model::Life::Ended { outcome, .. } = session.life else { return Ok(()) };
+    let wk_model::Life::Ended(Ended { outcome, .. }) = session.life else { return Ok(()) };
     let closed = Draft {
         // One for each attempt, however often a daemon comes to say so.
         source: Source(format!("daemon/closed/{session_id}")),

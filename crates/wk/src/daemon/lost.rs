@@ -100,7 +100,8 @@ pub(super) async fn end(
         Ending::HolderLost => leftovers(core, session_id).await,
         _ => Vec::new(),
     };
-    let exited = AttemptExited { attempt, ending, limit: None, usage: HolderUsage::default() };
+    let usage = HolderUsage::default();
+    let exited = AttemptExited { attempt, ending, limit: None, usage, last_lines: None };
     // A daemon that is killed in between says it again: once in the journal.
     let source = Source(format!("daemon/lost/{session_id}/{attempt}"));
     let changes = std::iter::once(Change::AttemptExited(exited)).chain(leftovers);

@@ -1,0 +1,74 @@
+//! The words of health.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Something about a living session that somebody should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// No output, no input and no CPU for a long time.
+    Stale,
+    /// Stopped, or in an uninterruptible sleep for long.
+    Hung,
+    /// Its holder, or its tmux server, does not answer.
+    Unreachable,
+    /// Its end was never heard.
+    Incomplete,
+    /// Near a limit of its own.
+    OverLimit,
+}
+
+/// What is done about a session that has become stale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStale {
+    #[default]
+    Report,
+    Stop,
+    Restart,
+}
+
+/// How a session's health is looked after; none: as the settings say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_stale: Option<OnStale>,
+}
+
+/// The conditions of a session are others than before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthChanged {
+    /// All that hold now, in order.
+    pub conditions: Vec<Condition>,
+    /// All that held before.
+    pub before: Vec<Condition>,
+    /// What was seen, for people: one sentence for each condition that is new.
+    pub reasons: Vec<String>,
+}
+
+impl Condition {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Hung => "hung",
+            Self::Unreachable => "unreachable",
+            Self::Incomplete => "incomplete",
+            Self::OverLimit => "over_limit",
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
