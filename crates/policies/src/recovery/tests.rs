@@ -1,0 +1,230 @@
+use proptest::prelude::*;
+use wk_model::{
+    BootId, Change, Ending, Event, FailurePattern, HolderUsage, LimitKind, Moment, ProcessId,
+    RecoveryOptions, Requester, Seq, Source, Stopped,
+};
+
+use super::*;
+
+const START: Time = Time::from_millis(1_795_176_000_000);
+
+fn event(ms: u64, change: Change) -> Event {
+    let at = Moment { time: START.plus_millis(ms), boot: BootId::default(), boot_ns: ms };
+    Event {
+        seq: Seq(1),
+        at,
+        recorded_at: at.time,
+        session_id: Some(SessionId::from_number(7)),
+        source: Source::daemon(),
+        source_seq: 1,
+        trace_parent: None,
+        change,
+    }
+}
+
+fn created(recovery: RecoveryOptions) -> Session {
+    let created = wk_model::Created { recovery, ..wk_model::Created::default() };
+    Session::create(&event(0, Change::SessionCreated(Box::new(created)))).unwrap()
+}
+
+fn started(attempt: u32) -> Change {
+    let holder = ProcessId { boot: BootId::default(), pid: 6, start_time: 1 };
+    Change::AttemptStarted(wk_model::AttemptStarted {
+        attempt,
+        process: Some(holder),
+        holder,
+        cgroup: None,
+        cols: 80,
+        rows: 24,
+        limits: Vec::new(),
+    })
+}
+
+fn exited(attempt: u32, ending: Ending, limit: Option<LimitKind>) -> Change {
+    let usage = HolderUsage::default();
+    Change::AttemptExited(wk_model::AttemptExited {
+        attempt,
+        ending,
+        limit,
+        usage,
+        last_lines: None,
+    })
+}
+
+/// A session whose next attempt starts at `start` and ends at `end`.
+fn run(session: &mut Session, start: u64, end: u64, ending: Ending) {
+    let attempt = session.attempt + 1;
+    session.apply(&event(start, started(attempt))).unwrap();
+    session.apply(&event(end, exited(attempt, ending, None))).unwrap();
+}
+
+fn failed(recovery: RecoveryOptions, ending: Ending) -> Session {
+    let mut session = created(recovery);
+    run(&mut session, 1, 2, ending);
+    session
+}
+
+fn retries(retries: u32) -> RecoveryOptions {
+    RecoveryOptions { retries, ..RecoveryOptions::default() }
+}
+
+const THREE: Ending = Ending::Exited { code: 3 };
+const SEGV: Ending = Ending::Signaled { signal: 11, core_dumped: false };
+
+fn category(plan: &Plan) -> Option<Category> {
+    match plan {
+        Plan::Close => None,
+        Plan::Retry(retry) => Some(retry.category),
+        Plan::Park(parked) => Some(parked.category),
+    }
+}
+
+#[test]
+fn the_category_decides() {
+    let not_found = Ending::ExecFailed { code: 127, error: "no such file".into() };
+    let restore = RecoveryOptions { restore: true, ..retries(0) };
+    for (case, options, ending, want) in [
+        ("an exit code is retried", retries(1), THREE, Some(Category::ExitCode)),
+        ("a crash is retried", retries(1), SEGV, Some(Category::Crash)),
+        ("no retries, no recovery", retries(0), THREE, None),
+        ("a good end is an end", retries(1), Ending::Exited { code: 0 }, None),
+        ("what is not there stays away", retries(1), not_found, None),
+        ("a shell says it by code", retries(1), Ending::Exited { code: 127 }, None),
+        ("a lost holder is a failure", retries(1), Ending::HolderLost, Some(Category::HolderLost)),
+        ("a reboot ends it", retries(1), Ending::Rebooted, None),
+        (
+            "unless it is to be restored",
+            restore.clone(),
+            Ending::Rebooted,
+            Some(Category::Rebooted),
+        ),
+        ("restoring is for nothing else", restore, THREE, None),
+        ("off is off", RecoveryOptions { enabled: false, ..retries(9) }, SEGV, None),
+    ] {
+        let session = failed(options, ending);
+        assert_eq!(category(&plan(&session, None, START, 0)), want, "{case}");
+    }
+}
+
+#[test]
+fn limits_are_retried_where_that_can_help() {
+    let memory = RecoveryOptions { retry_memory: true, ..retries(1) };
+    for (case, options, limit, want) in [
+        ("time", retries(1), LimitKind::Time, Some(Category::Timeout)),
+        ("idle", retries(1), LimitKind::Idle, Some(Category::Timeout)),
+        ("memory", retries(1), LimitKind::Memory, None),
+        ("memory, if so wished", memory, LimitKind::Memory, Some(Category::MemoryLimit)),
+        ("output", retries(1), LimitKind::Output, None),
+    ] {
+        let mut session = created(options);
+        session.apply(&event(1, started(1))).unwrap();
+        session.apply(&event(2, exited(1, SEGV, Some(limit)))).unwrap();
+        assert_eq!(category(&plan(&session, None, START, 0)), want, "{case}");
+    }
+}
+
+#[test]
+fn a_stopped_session_stays_stopped() {
+    let mut session = created(retries(3));
+    session.apply(&event(1, started(1))).unwrap();
+    let by = Requester { uid: 0, pid: None, client: None };
+    session.apply(&event(2, Change::SessionStopped(Stopped { by, grace_ms: 0 }))).unwrap();
+    session.apply(&event(3, exited(1, SEGV, None))).unwrap();
+    assert_eq!(plan(&session, None, START, 0), Plan::Close);
+}
+
+#[test]
+fn a_rate_limit_parks_and_spends_nothing() {
+    let patterns = vec![
+        FailurePattern {
+            category: Category::RateLimit,
+            exit_code: None,
+            screen: Some("rate limit".into()),
+        },
+        FailurePattern {
+            category: Category::Authentication,
+            exit_code: None,
+            screen: Some("please log in".into()),
+        },
+    ];
+    let session = failed(RecoveryOptions { patterns, ..retries(0) }, THREE);
+    let Plan::Park(parked) = plan(&session, Some("rate limit: try again in 10m"), START, 0) else {
+        panic!("not parked");
+    };
+    let wait = parked.until.millis_since(START);
+    assert!((600_000..=661_000).contains(&wait), "{wait}");
+    assert_eq!(parked.reason, "rate limit: try again in 10m");
+    assert_eq!(plan(&session, Some("Please log in."), START, 0), Plan::Close);
+    assert_eq!(plan(&session, None, START, 0), Plan::Close, "no budget for other failures");
+
+    let mut parking = session;
+    parking.apply(&event(3, Change::SessionParked(parked))).unwrap();
+    assert_eq!((parking.recovery.spent, parking.recovery.total), (0, 1));
+}
+
+/// Lets a session fail again and again, each attempt running for `ran` milliseconds.
+fn exhaust(options: RecoveryOptions, ran: u64, at_most: usize) -> Vec<Recovering> {
+    let mut session = created(options);
+    let (mut now, mut all) = (1, Vec::new());
+    loop {
+        run(&mut session, now, now + ran, THREE);
+        now += ran;
+        match plan(&session, None, START.plus_millis(now), 0) {
+            Plan::Retry(retry) if all.len() < at_most => {
+                now = retry.not_before.millis_since(START);
+                session.apply(&event(now, Change::SessionRecovering(retry.clone()))).unwrap();
+                all.push(retry);
+            }
+            _ => return all,
+        }
+    }
+}
+
+#[test]
+fn delays_double_up_to_the_longest() {
+    let options = RecoveryOptions { delay_ms: 1_000, max_delay_ms: 5_000, ..retries(6) };
+    let delays = exhaust(options, 10, 100);
+    assert_eq!(delays.len(), 6);
+    for (retry, least) in delays.iter().zip([1_000, 2_000, 4_000, 5_000, 5_000, 5_000]) {
+        assert!((least..=least * 3 / 2).contains(&retry.delay_ms), "{retry:?}");
+    }
+}
+
+#[test]
+fn a_healthy_run_refills_the_budget() {
+    assert_eq!(exhaust(retries(2), 59_999, 10).len(), 2);
+    assert_eq!(exhaust(retries(2), 60_000, 10).len(), 10);
+}
+
+#[test]
+fn nothing_recovers_beyond_the_deadline() {
+    let options = RecoveryOptions { deadline_ms: Some(60_000), delay_ms: 10_000, ..retries(1000) };
+    let delays = exhaust(options, 10, 1000);
+    assert!((2..=3).contains(&delays.len()), "{delays:?}");
+
+    let mut session = failed(retries(1), THREE);
+    let Plan::Retry(retry) = plan(&session, None, START, 0) else { panic!("no retry") };
+    session.apply(&event(3, Change::SessionRecovering(retry))).unwrap();
+    assert!(is_worth_while(&session, START.plus_millis(30 * 60_000)));
+    assert!(!is_worth_while(&session, START.plus_millis(30 * 60_000 + 1)));
+}
+
+proptest! {
+    #[test]
+    fn a_budget_is_never_overspent_and_no_delay_is_shortened(
+        retries in 0..20_u32,
+        delay_ms in 0..100_000_u64,
+        max_delay_ms in 0..1_000_000_u64,
+        ran in 0..50_000_u64,
+    ) {
+        let options = RecoveryOptions {
+            retries, delay_ms, max_delay_ms, deadline_ms: None, ..RecoveryOptions::default()
+        };
+        let all = exhaust(options, ran, 1000);
+        prop_assert_eq!(all.len() as u32, retries);
+        for retry in all {
+            prop_assert!(retry.delay_ms >= delay_ms);
+            prop_assert!(retry.delay_ms <= delay_ms.max(max_delay_ms) * 3 / 2);
+        }
+    }
+}
