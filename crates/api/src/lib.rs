@@ -17,8 +17,8 @@ pub use list::ListQuery;
 pub use output::{OutputChunk, OutputQuery, OutputStream, ScreenQuery, WaitFor, WaitQuery, Waited};
 pub use problem::{Problem, problem_type};
 pub use request::{
-    AttachQuery, CreateSession, InputRequest, ResizeRequest, ResourceLimit, SignalRequest,
-    StopRequest, StoppedMany, TerminalSize,
+    AttachQuery, CreateSession, InputRequest, RecoveryRequest, ResizeRequest, ResourceLimit,
+    RestartRequest, SignalRequest, StopRequest, StoppedMany, TerminalSize,
 };
 pub use session::{Health, Limit, Limits, Recording, SessionView};
 

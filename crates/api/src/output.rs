@@ -63,6 +63,10 @@ pub enum WaitFor {
     Idle,
     /// `text` is on the screen.
     Text,
+    /// Attempt `attempt` is over, and what follows from that is known.
+    Over,
+    /// An attempt runs.
+    Running,
 }
 
 /// `GET /api/sessions/{id}/wait`.
@@ -74,6 +78,9 @@ pub struct WaitQuery {
     pub until: WaitFor,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// For `over`; 1 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// 2000 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_ms: Option<u64>,

@@ -48,8 +48,38 @@ pub struct CreateSession {
     pub grace_ms: Option<u64>,
     /// End the session after so many milliseconds.
     pub timeout_ms: Option<u64>,
+    /// What every attempt but the first runs; the same command by default.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub resume: Option<Vec<OsText>>,
+    pub recovery: RecoveryRequest,
     /// W3C trace context.
     pub trace_parent: Option<String>,
+}
+
+/// What a session does about its own failures; as its template or the settings say by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecoveryRequest {
+    /// False: a failure is the end.
+    pub enabled: Option<bool>,
+    /// Retries of one budget.
+    pub retries: Option<u32>,
+    /// Before the first retry, in milliseconds; doubled for each that follows.
+    pub delay_ms: Option<u64>,
+    /// Recovering takes no longer than so many milliseconds; 0: as long as the budget lasts.
+    pub deadline_ms: Option<u64>,
+    /// Whether an attempt that was ended for its memory is retried.
+    pub retry_memory: Option<bool>,
+    /// Start again after a reboot, or when its holder was lost.
+    pub restore: Option<bool>,
+}
+
+/// `POST /api/sessions/{id}/restart`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestartRequest {
+    /// A living session is stopped first: time between TERM and KILL, in milliseconds.
+    pub grace_ms: Option<u64>,
 }
 
 /// One limit as in `getrlimit(2)`; null is no limit.

@@ -11,6 +11,9 @@ pub struct Spec {
     pub session_id: SessionId,
     /// The program and its arguments; never empty.
     pub command: Vec<OsText>,
+    /// The program and its arguments for every attempt but the first; none: the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Vec<OsText>>,
     pub working_directory: OsText,
     /// `NAME=VALUE` each.
     pub environment: Vec<OsText>,
@@ -73,4 +76,17 @@ pub struct Launch {
     /// last screen. (A `feed` client is always waited for.)
     #[serde(default)]
     pub attach_wait_ms: u64,
+    /// What a shell would have said of the attempt before (`$?`); none: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_exit: Option<i32>,
+}
+
+impl Spec {
+    /// What an attempt runs.
+    pub fn command_of(&self, attempt: u32) -> &[OsText] {
+        match &self.resume {
+            Some(resume) if attempt > 1 => resume,
+            _ => &self.command,
+        }
+    }
 }

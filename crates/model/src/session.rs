@@ -338,6 +338,12 @@ impl Session {
         matches!(self.life, Life::Ended(_))
     }
 
+    /// Whether an attempt is over, whatever has become of the session since.
+    pub fn is_over(&self, attempt: u32) -> bool {
+        let runs = matches!(self.life, Life::Running { .. });
+        self.attempt > attempt || self.attempt == attempt && !runs
+    }
+
     /// When and how it ended.
     pub fn ended(&self) -> Option<&Ended> {
         match &self.life {

@@ -20,6 +20,7 @@ use wk_api as api;
         remove,
         stop,
         stop_many,
+        restart,
         signal,
         input,
         resize,
@@ -77,6 +78,11 @@ routes! {
         request_body = api::StopRequest,
         responses((status = 200, body = api::StoppedMany), (status = "4XX", body = api::Problem)))]
     stop_many;
+    /// Start an ended session again; one that lives is stopped first.
+    #[utoipa::path(post, path = "/api/sessions/{session}/restart", params(("session" = String, Path)),
+        request_body = api::RestartRequest,
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    restart;
     /// Send a signal.
     #[utoipa::path(post, path = "/api/sessions/{session}/signal", params(("session" = String, Path)),
         request_body = api::SignalRequest,

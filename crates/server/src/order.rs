@@ -28,6 +28,13 @@ pub enum Order {
         by: Requester,
         answer: Answer<()>,
     },
+    /// Stopped first where it lives.
+    Restart {
+        session_id: SessionId,
+        grace_ms: Option<u64>,
+        by: Requester,
+        answer: Answer<()>,
+    },
     Signal {
         session_id: SessionId,
         signal: i32,

@@ -35,6 +35,16 @@ impl ProcessWatch {
         self.0.readable().await.map(drop)
     }
 
+    /// Ends this very process; one that has ended already is none the worse for it.
+    pub fn kill(&self) -> io::Result<()> {
+        match self.signal(Signal::KILL) {
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {
+                Ok(())
+            }
+            sent => sent,
+        }
+    }
+
     /// Sends a signal to this very process.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         Ok(pidfd_send_signal(self.0.get_ref(), signal)?)

@@ -10,8 +10,8 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, completions, config, daemon, doctor, events, logs, ls, man, play, rm, run, screen,
-        send, show, signal, stop, wait,
+        attach, completions, config, daemon, doctor, events, logs, ls, man, play, restart, rm, run,
+        screen, send, show, signal, stop, wait,
     },
 };
 
@@ -67,6 +67,7 @@ enum Verb {
     Send(send::SendArgs),
     Wait(wait::WaitArgs),
     Stop(stop::StopArgs),
+    Restart(restart::RestartArgs),
     Signal(signal::SignalArgs),
     Rm(rm::RmArgs),
     Play(play::PlayArgs),
@@ -122,6 +123,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Send(args) => send::run(context, args).await,
         Verb::Wait(args) => wait::run(context, args, out).await,
         Verb::Stop(args) => stop::run(context, args, out).await,
+        Verb::Restart(args) => restart::run(context, args, out).await,
         Verb::Signal(args) => signal::run(context, args).await,
         Verb::Rm(args) => rm::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,

@@ -72,7 +72,8 @@ impl Paint {
 pub(crate) fn standing(view: &SessionView) -> (&'static str, Style) {
     match (view.phase, view.status) {
         (Phase::Lost, _) => ("lost", Style::Warning),
-        (Phase::Queued | Phase::Starting | Phase::Parked, _) => (view.phase.as_str(), Style::Plain),
+        (Phase::Parked, _) => ("parked", Style::Warning),
+        (Phase::Queued, _) | (Phase::Starting, None) => (view.phase.as_str(), Style::Plain),
         (_, None) => (view.phase.as_str(), Style::Plain),
         (_, Some(status)) => (status.as_str(), status_style(status)),
     }

@@ -51,7 +51,7 @@ pub(crate) fn start(birth: Birth) -> Option<Holder> {
     let Prepared { spec, me, outbox, door } = prepared;
     let leaf = launch.cgroup.as_ref().map(|path| Leaf::new(launch::path(path)));
     let started = Instant::now();
-    let start = child::start(&spec, launch.attempt, leaf.as_ref());
+    let start = child::start(&spec, &launch, leaf.as_ref());
     let feed = spec.stdio == Stdio::Pipes { feed: true };
     let mut holder = Holder {
         me,

@@ -38,6 +38,7 @@ pub(crate) fn spec(command: &[&str]) -> Spec {
     Spec {
         session_id: SessionId::from_random(42),
         command: command.iter().map(|word| os(*word)).collect(),
+        resume: None,
         working_directory: os("/"),
         environment: vec![os(format!("PATH={path}")), os("TERM=xterm-256color")],
         umask: 0o022,
@@ -93,6 +94,7 @@ impl Place {
             daemon_command: Vec::new(),
             daemon_environment: Vec::new(),
             attach_wait_ms: 0,
+            previous_exit: None,
         }
     }
 

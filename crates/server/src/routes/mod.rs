@@ -44,6 +44,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/stop", post(stop::stop_many))
         .route("/sessions/{session}", get(show::show).delete(act::remove))
         .route("/sessions/{session}/stop", post(stop::stop))
+        .route("/sessions/{session}/restart", post(stop::restart))
         .route("/sessions/{session}/signal", post(act::signal))
         .route("/sessions/{session}/input", post(act::input))
         .route("/sessions/{session}/resize", post(act::resize))

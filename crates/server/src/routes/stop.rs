@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use futures_util::future::join_all;
-use wk_api::{ListQuery, SessionView, StopRequest, StoppedMany};
+use wk_api::{ListQuery, RestartRequest, SessionView, StopRequest, StoppedMany};
 use wk_model::Requester;
 
 use super::{Ask, Body, Named, list::filters, order};
@@ -16,6 +16,18 @@ pub(crate) async fn stop(
 ) -> Result<Json<SessionView>, Failure> {
     stop_one(&app, session.id, request, by).await?;
     let now = app.journal.session(session.id)?.unwrap_or(session);
+    Ok(Json(view(&now, &app.sessions)))
+}
+
+pub(crate) async fn restart(
+    State(app): State<App>,
+    By(by): By,
+    Named(session): Named,
+    Body(request): Body<RestartRequest>,
+) -> Result<Json<SessionView>, Failure> {
+    let (session_id, grace_ms) = (session.id, request.grace_ms);
+    order(&app, |answer| Order::Restart { session_id, grace_ms, by, answer }).await?;
+    let now = app.journal.session(session_id)?.unwrap_or(session);
     Ok(Json(view(&now, &app.sessions)))
 }
 

@@ -11,7 +11,7 @@ use tokio::{
 use wk_api::{Problem, WaitFor, WaitQuery, Waited};
 use wk_holder::{folder, gauge::Gauges, host, protocol::ScreenRequest};
 use wk_journal::Subscription;
-use wk_model::{Session, SessionId};
+use wk_model::{Life, Session, SessionId};
 use wk_recording::{Events, Kind};
 
 use super::{Ask, Named, order};
@@ -35,6 +35,8 @@ pub(crate) async fn wait(
         match query.until {
             WaitFor::Exit => until_exit(&app, session.id).await,
             WaitFor::Idle => until_idle(&app, session.id, query.idle_ms.unwrap_or(IDLE)).await,
+            WaitFor::Over => until_over(&app, session.id, query.attempt.unwrap_or(1)).await,
+            WaitFor::Running => until_running(&app, session.id).await,
             WaitFor::Text => match query.text.as_deref() {
                 Some(text) if !text.is_empty() => until_text(&app, session.id, text).await,
                 _ => Err(Failure(bad_request("waiting for a text needs `text`"))),
@@ -79,6 +81,30 @@ async fn until_exit(app: &App, id: SessionId) -> Result<bool, Failure> {
         watched.change(app, id).await?;
     }
     Ok(true)
+}
+
+async fn until_over(app: &App, id: SessionId, attempt: u32) -> Result<bool, Failure> {
+    let mut watched = Watched::new(app, id)?;
+    while watched.session.as_ref().is_some_and(|session| {
+        let under_way = matches!(session.life, Life::Starting | Life::Running { .. });
+        !session.is_ended()
+            && (session.attempt < attempt || session.attempt == attempt && under_way)
+    }) {
+        watched.change(app, id).await?;
+    }
+    Ok(true)
+}
+
+async fn until_running(app: &App, id: SessionId) -> Result<bool, Failure> {
+    let mut watched = Watched::new(app, id)?;
+    loop {
+        match watched.session.as_ref().map(|session| &session.life) {
+            Some(Life::Running { .. }) => return Ok(true),
+            None | Some(Life::Ended(_)) => return Ok(false),
+            Some(Life::Queued { .. } | Life::Starting | Life::Recovering { .. }) => {}
+        }
+        watched.change(app, id).await?;
+    }
 }
 
 async fn until_idle(app: &App, id: SessionId, idle_ms: u64) -> Result<bool, Failure> {

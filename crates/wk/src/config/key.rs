@@ -41,6 +41,44 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         section: "session",
+        name: "retries",
+        set: |settings, raw| put(&mut settings.session.retries, count(raw)),
+        show: |settings| settings.session.retries.to_string(),
+    },
+    Key {
+        section: "session",
+        name: "retry_delay",
+        set: |settings, raw| put(&mut settings.session.retry_delay, length(raw)),
+        show: |settings| quote_span(settings.session.retry_delay),
+    },
+    Key {
+        section: "session",
+        name: "max_retry_delay",
+        set: |settings, raw| put(&mut settings.session.max_retry_delay, length(raw)),
+        show: |settings| quote_span(settings.session.max_retry_delay),
+    },
+    Key {
+        section: "session",
+        name: "recovery_deadline",
+        set: |settings, raw| put(&mut settings.session.recovery_deadline, optional_span(raw)),
+        show: |settings| {
+            settings.session.recovery_deadline.map_or_else(|| quote("none"), quote_span)
+        },
+    },
+    Key {
+        section: "session",
+        name: "healthy_after",
+        set: |settings, raw| put(&mut settings.session.healthy_after, length(raw)),
+        show: |settings| quote_span(settings.session.healthy_after),
+    },
+    Key {
+        section: "session",
+        name: "retry_memory",
+        set: |settings, raw| put(&mut settings.session.retry_memory, boolean(raw)),
+        show: |settings| settings.session.retry_memory.to_string(),
+    },
+    Key {
+        section: "session",
         name: "grace",
         set: |settings, raw| put(&mut settings.session.grace, length(raw)),
         show: |settings| quote_span(settings.session.grace),
@@ -215,6 +253,7 @@ mod tests {
 
     #[test]
     fn variables_are_named_after_section_and_key() {
-        assert_eq!(KEYS[3].variable(), "WK_RECORDING_MAX_SIZE");
+        let names: Vec<_> = KEYS.iter().map(Key::variable).collect();
+        assert!(names.iter().any(|name| name == "WK_RECORDING_MAX_SIZE"), "{names:?}");
     }
 }

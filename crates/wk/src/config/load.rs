@@ -191,7 +191,10 @@ mod tests {
             ("[sesion]\ngrace = 1", "1:2: unknown section `sesion`: did you mean `session`?"),
             ("[telemetry]\n", "there are session, recording, log, attach"),
             ("session = 3", "1:1: `session` is a section: write [session]"),
-            ("[session]\nretries = 3", "unknown key `retries` in [session]"),
+            (
+                "[session]\nretires = 3",
+                "unknown key `retires` in [session]: did you mean `retries`?",
+            ),
             ("[session]\ngrace = 10", "must be a length of time like \"10s\", not the number 10"),
             ("[session]\ntimeout = \"0s\"", "must be longer than nothing"),
             ("[recording]\nmask = \"yes\"", "must be true or false, not `yes`"),

@@ -20,6 +20,18 @@ pub(crate) struct Settings {
 pub(crate) struct SessionSettings {
     /// A session is ended after so long; none: never.
     pub timeout: Option<Duration>,
+    /// Retries of one budget.
+    pub retries: u32,
+    /// Before the first retry; doubled for each that follows.
+    pub retry_delay: Duration,
+    /// No delay between attempts is longer, jitter aside.
+    pub max_retry_delay: Duration,
+    /// Recovering takes no longer than this; none: as long as the budget lasts.
+    pub recovery_deadline: Option<Duration>,
+    /// A run of this length refills the budget.
+    pub healthy_after: Duration,
+    /// Whether an attempt that was ended for its memory is retried.
+    pub retry_memory: bool,
     /// Time between TERM and KILL.
     pub grace: Duration,
 }
@@ -66,7 +78,16 @@ impl Settings {
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self { timeout: None, grace: Duration::from_secs(10) }
+        Self {
+            timeout: None,
+            retries: 0,
+            retry_delay: Duration::from_secs(2),
+            max_retry_delay: Duration::from_mins(5),
+            recovery_deadline: Some(Duration::from_mins(30)),
+            healthy_after: Duration::from_mins(1),
+            retry_memory: false,
+            grace: Duration::from_secs(10),
+        }
     }
 }
 

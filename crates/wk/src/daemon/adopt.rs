@@ -12,7 +12,7 @@ use wk_sources::holders::{ConnectError, HolderLink, connect};
 
 use super::{
     core::{AGAIN, Core},
-    create, driver, lost,
+    create, driver, lost, recover,
 };
 
 /// Holders that are called at a time.
@@ -82,7 +82,7 @@ async fn finish_ended(core: &Arc<Core>) {
             continue;
         };
         let session = core.journal.session(session_id).ok().flatten();
-        if session.is_some_and(|session| session.is_ended())
+        if session.is_some_and(|session| session.is_over(attempt))
             && let Err(error) = lost::finish(core, session_id, attempt).await
         {
             tracing::error!(%session_id, %error, "cannot tidy up behind a session");
@@ -92,7 +92,7 @@ async fn finish_ended(core: &Arc<Core>) {
 
 /// Closes sessions whose end is in the journal, and whose closing is not: their daemon was
 /// killed between the two.
-async fn close_ended(core: &Core) -> Result<(), JournalError> {
+async fn close_ended(core: &Arc<Core>) -> Result<(), JournalError> {
     let after = Seq(core.journal.last().0.saturating_sub(RECENT as u64));
     let recent = EventQuery { after, limit: RECENT, ..EventQuery::default() };
     let mut ended = BTreeSet::new();
@@ -104,7 +104,7 @@ async fn close_ended(core: &Core) -> Result<(), JournalError> {
         }
     }
     for session_id in ended {
-        driver::close(core, session_id).await?;
+        recover::settle(core, session_id).await?;
     }
     Ok(())
 }
@@ -117,10 +117,12 @@ async fn adopt_one(core: &Arc<Core>, session: &Session) -> anyhow::Result<()> {
     driver::take_in(core, session_id, attempt, read.entries).await?;
 
     let session = core.journal.session(session_id)?;
+    let next = session.as_ref().map_or(1, |session| session.attempt + 1);
     match session.as_ref().map(|session| &session.life) {
         None | Some(Life::Ended(_)) => Ok(()),
-        Some(Life::Queued { .. } | Life::Recovering { .. }) => Ok(()),
-        Some(Life::Starting) => never_started(core, session_id, attempt).await,
+        Some(Life::Queued { .. }) => Ok(()),
+        Some(Life::Recovering { .. }) => Ok(recover::settle(core, session_id).await?),
+        Some(Life::Starting) => never_started(core, session_id, next).await,
         Some(Life::Running { holder: Some(holder), .. }) => {
             let adopted = Change::SessionAdopted { holder: *holder };
             reach(core, session_id, attempt, *holder, adopted).await
@@ -177,7 +179,9 @@ async fn never_started(
     });
     if fresh {
         // The claim in the folder decides, should a holder of the earlier daemon still come.
-        return create::start(core, session_id, attempt, 0)
+        let previous_exit = None;
+        let start = create::Start { attempt, attach_wait_ms: 0, previous_exit };
+        return create::start(core, session_id, start)
             .await
             .map_err(|problem| anyhow::anyhow!(problem.detail));
     }
@@ -200,12 +204,13 @@ fn sweep(core: &Core) {
     }
     let Some(cgroups) = &core.cgroups else { return };
     let lives = |name: &str| {
-        let id = name.split('-').next().and_then(|id| id.parse::<SessionId>().ok());
-        id.is_some_and(|id| {
-            let session = core.journal.session(id).ok().flatten();
-            // Leaves of other daemons of this user are none of our business.
-            session.is_none_or(|session| !session.is_ended())
-        })
+        let Some((id, attempt)) = name.split_once('-') else { return false };
+        let (Ok(id), Ok(attempt)) = (id.parse::<SessionId>(), attempt.parse::<u32>()) else {
+            return false;
+        };
+        let session = core.journal.session(id).ok().flatten();
+        // Leaves of other daemons of this user are none of our business.
+        session.is_none_or(|session| !session.is_over(attempt))
     };
     if let Err(error) = cgroups.sweep(lives) {
         tracing::warn!(%error, "cannot sweep the cgroup leaves");

@@ -1,7 +1,7 @@
 //! What every part of the daemon works with.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
@@ -21,6 +21,7 @@ use wk_sources::{
     holders::{HolderLink, Report},
 };
 
+use super::turns::{Turn, Turns};
 use crate::config::Settings;
 
 /// How long an order waits for the holder of its session to be found, or to have left.
@@ -47,7 +48,12 @@ pub(super) struct Core {
     held: watch::Sender<()>,
     links: Mutex<HashMap<SessionId, HolderLink>>,
     /// Names that are being given to sessions which the journal does not know yet.
-    names: Mutex<std::collections::HashSet<String>>,
+    names: Mutex<HashSet<String>>,
+    turns: Turns,
+    /// Sessions that somebody has asked to end: they do not recover.
+    stopping: Mutex<HashSet<SessionId>>,
+    /// Attempts that are waited for.
+    waits: Mutex<HashSet<(SessionId, u32)>>,
 }
 
 impl Core {
@@ -72,6 +78,9 @@ impl Core {
             held: watch::Sender::new(()),
             links: Mutex::default(),
             names: Mutex::default(),
+            turns: Turns::default(),
+            stopping: Mutex::default(),
+            waits: Mutex::default(),
         }
     }
 
@@ -158,6 +167,35 @@ impl Core {
                 "the holder of session {session_id} cannot be reached; `wk show` says more"
             )),
         })
+    }
+
+    /// Waits until nobody else starts or stops this session; it is ours until the turn is over.
+    pub(super) async fn turn(&self, session_id: SessionId) -> Turn<'_> {
+        self.turns.take(session_id).await
+    }
+
+    pub(super) fn set_stopping(&self, session_id: SessionId, stopping: bool) {
+        let mut all = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        if stopping {
+            all.insert(session_id)
+        } else {
+            all.remove(&session_id)
+        };
+    }
+
+    pub(super) fn is_stopping(&self, session_id: SessionId) -> bool {
+        self.stopping.lock().unwrap_or_else(PoisonError::into_inner).contains(&session_id)
+    }
+
+    /// False: somebody waits for this attempt already.
+    pub(super) fn claim_wait(&self, session_id: SessionId, attempt: u32) -> bool {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.insert((session_id, attempt))
+    }
+
+    pub(super) fn give_wait_back(&self, session_id: SessionId, attempt: u32) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.remove(&(session_id, attempt));
     }
 
     /// Keeps a name for a session that is about to be created; none if it is taken.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use wk_api::{CreateSession, Problem};
+use wk_api::{CreateSession, Problem, RecoveryRequest};
 use wk_holder::{
     folder, host,
     spec::{Launch, RecordingOptions, ResourceLimit, Spec, Stdio},
@@ -19,7 +19,7 @@ use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
     AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Limits, Moment, Name,
-    OsText, Session, SessionId, Source,
+    OsText, RecoveryOptions, Session, SessionId, Source,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
@@ -29,7 +29,7 @@ use wk_sources::{
 
 use super::{
     core::{Core, NameGuard, draft, failed},
-    driver, lost,
+    driver, lost, recover,
 };
 use crate::config::Settings;
 
@@ -60,7 +60,7 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
     let settings = core.settings();
     let spec = spec(&request, &settings, new_id()?)?;
     let name = name(core, request.name.as_deref())?;
-    let created = created(&request, &spec, by.uid, idempotency_key)?;
+    let created = created(&request, &spec, recovery(&request, &settings), by.uid, idempotency_key)?;
     let session_id = spec.session_id;
     let at = host::now();
     write_folder(&core.folder(session_id), &spec, &CreatedFile { at, created: created.clone() })?;
@@ -83,7 +83,7 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
     }
     drop(name);
     let attach_wait_ms = if request.attach { ATTACH_WAIT_MS } else { 0 };
-    start(core, session_id, 1, attach_wait_ms).await?;
+    start(core, session_id, Start::first(attach_wait_ms)).await?;
     session(core, session_id)
 }
 
@@ -109,13 +109,28 @@ async fn known(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Probl
     tokio::time::timeout(START, started).await.map_err(|_| late())?
 }
 
+/// An attempt to start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) attempt: u32,
+    pub(super) attach_wait_ms: u64,
+    /// How the attempt before ended, as a shell would say it.
+    pub(super) previous_exit: Option<i32>,
+}
+
+impl Start {
+    pub(super) fn first(attach_wait_ms: u64) -> Self {
+        Self { attempt: 1, attach_wait_ms, previous_exit: None }
+    }
+}
+
 /// Starts the holder of an attempt; what comes of it is in the journal when this returns.
 pub(super) async fn start(
     core: &Arc<Core>,
     session_id: SessionId,
-    attempt: u32,
-    attach_wait_ms: u64,
+    start: Start,
 ) -> Result<(), Problem> {
+    let Start { attempt, attach_wait_ms, previous_exit } = start;
     let session_folder = core.folder(session_id);
     let socket = core.places.holder_socket(session_id.as_str(), attempt);
     let leaf = core.cgroups.as_ref().and_then(|cgroups| {
@@ -132,6 +147,7 @@ pub(super) async fn start(
         daemon_command,
         daemon_environment,
         attach_wait_ms,
+        previous_exit,
     };
     let launched = match launch(&core.holder, order).await {
         Ok(launched) => launched,
@@ -171,7 +187,7 @@ fn set_apart(core: &Core, holder: u32) {
 }
 
 async fn not_started(
-    core: &Core,
+    core: &Arc<Core>,
     session_id: SessionId,
     attempt: u32,
     error: LaunchError,
@@ -190,8 +206,7 @@ async fn not_started(
         source_seq: Some(u64::from(attempt)),
         ..draft(Some(session_id), Change::AttemptExited(exited))
     };
-    core.journal.append(vec![end]).await.map_err(failed)?;
-    driver::close(core, session_id).await.map_err(failed)
+    recover::journal_end(core, session_id, vec![end]).await.map_err(failed)
 }
 
 fn new_id() -> Result<SessionId, Problem> {
@@ -229,6 +244,11 @@ fn spec(
     if request.command.first().is_none_or(|program| program.as_bytes().is_empty()) {
         return Err(bad_request("`command` must name a program"));
     }
+    let names_none =
+        |words: &Vec<OsText>| words.first().is_none_or(|word| word.as_bytes().is_empty());
+    if request.resume.as_ref().is_some_and(names_none) {
+        return Err(bad_request("`resume` must name a program"));
+    }
     let working_directory = working_directory(request)?;
     let environment = match &request.environment {
         Some(environment) => environment.clone(),
@@ -261,16 +281,53 @@ fn spec(
     Ok(Spec {
         session_id,
         command: request.command.clone(),
+        resume: request.resume.clone(),
         working_directory,
         environment,
         umask: request.umask.unwrap_or(0o022) & 0o777,
         limits: limits.collect(),
         stdio,
         recording,
-        keep_descendants: request.keep_descendants.unwrap_or(request.kind == Kind::Shell),
+        keep_descendants: keep_descendants(request, settings)?,
         grace_ms: request.grace_ms.unwrap_or_else(|| millis(settings.session.grace)),
         time_limit_ms: request.timeout_ms.or(settings.session.timeout.map(millis)),
     })
+}
+
+/// What the session does about its own failures.
+fn recovery(request: &CreateSession, settings: &Settings) -> RecoveryOptions {
+    let (asked, defaults) = (request.recovery, &settings.session);
+    let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    RecoveryOptions {
+        enabled: asked.enabled.unwrap_or(true),
+        retries: asked.retries.unwrap_or(defaults.retries),
+        delay_ms: asked.delay_ms.unwrap_or_else(|| millis(defaults.retry_delay)),
+        max_delay_ms: millis(defaults.max_retry_delay),
+        deadline_ms: match asked.deadline_ms {
+            Some(ms) => Some(ms).filter(|ms| *ms > 0),
+            None => defaults.recovery_deadline.map(millis),
+        },
+        healthy_after_ms: millis(defaults.healthy_after),
+        retry_memory: asked.retry_memory.unwrap_or(defaults.retry_memory),
+        restore: asked.restore.unwrap_or(false),
+        patterns: Vec::new(),
+    }
+}
+
+/// Before another attempt, the last one's whole tree must be gone: nothing of it can be kept.
+fn keep_descendants(request: &CreateSession, settings: &Settings) -> Result<bool, Problem> {
+    let recovery = recovery(request, settings);
+    let recovers = recovery.enabled && (recovery.retries > 0 || recovery.restore);
+    match request.keep_descendants {
+        Some(true) if recovers && request.recovery != RecoveryRequest::default() => {
+            Err(bad_request(
+                "`keep_descendants` and retries exclude each other: before another attempt, all \
+                 of the last one must be gone",
+            ))
+        }
+        Some(keep) => Ok(keep && !recovers),
+        None => Ok(request.kind == Kind::Shell && !recovers),
+    }
 }
 
 fn text_of_variable(name: &std::ffi::OsStr, value: &std::ffi::OsStr) -> Option<OsText> {
@@ -331,6 +388,7 @@ fn check_size(command: &[OsText], environment: &[OsText]) -> Result<(), Problem>
 fn created(
     request: &CreateSession,
     spec: &Spec,
+    recovery: RecoveryOptions,
     uid: u32,
     idempotency_key: Option<String>,
 ) -> Result<Created, Problem> {
@@ -367,6 +425,7 @@ fn created(
         recorded: spec.recording.is_some(),
         keep_descendants: spec.keep_descendants,
         limits: Limits { time_ms: spec.time_limit_ms, ..Limits::default() },
+        recovery,
         idempotency_key,
         ..Created::default()
     })

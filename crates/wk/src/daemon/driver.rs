@@ -6,17 +6,17 @@ use tokio::{net::UnixStream, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wk_api::Problem;
 use wk_holder::{
-    protocol::{Reply, Request, SignalRequest, StopRequest},
+    protocol::{Reply, Request, SignalRequest},
     record::Entry,
 };
 use wk_journal::JournalError;
-use wk_model::{Change, Draft, Ended, Requester, SessionId, Source, Stopped};
+use wk_model::{Change, Draft, Requester, SessionId, Source};
 use wk_server::{Answer, Order, bad_request, conflict, internal, unreachable};
 use wk_sources::holders::{self, LinkError, Report};
 
 use super::{
     core::{AGAIN, Core, failed},
-    create, lost,
+    create, lost, recover, stop,
 };
 use crate::config::Settings;
 
@@ -69,7 +69,7 @@ fn hear(core: &Arc<Core>, tasks: &TaskTracker, report: Report) {
 
 /// Journals entries of a holder's record, and closes the session if it has ended.
 pub(super) async fn take_in(
-    core: &Core,
+    core: &Arc<Core>,
     session_id: SessionId,
     attempt: u32,
     entries: Vec<Entry>,
@@ -85,37 +85,20 @@ pub(super) async fn take_in(
         change: entry.change,
     });
     let drafts: Vec<_> = drafts.collect();
-    match core.journal.append(drafts.clone()).await {
-        Err(JournalError::BadDraft { reason }) => {
-            // One line that is not ours must not keep the end of a session from being heard.
-            tracing::warn!(%session_id, reason, "took in a record line by line");
-            for draft in drafts {
-                match core.journal.append(vec![draft]).await {
-                    Err(JournalError::BadDraft { .. }) => {}
-                    taken => drop(taken?),
-                }
-            }
-        }
-        taken => drop(taken?),
-    }
-    if ends {
-        close(core, session_id).await?;
-    }
-    Ok(())
-}
-
-/// Says once, when a session has ended, that it is closed.
-pub(super) async fn close(core: &Core, session_id: SessionId) -> Result<(), JournalError> {
-    let Some(session) = core.journal.session(session_id)? else { return Ok(()) };
-    let wk_model::Life::Ended(Ended { outcome, .. }) = session.life else { return Ok(()) };
-    let closed = Draft {
-        // One for each attempt, however often a daemon comes to say so.
-        source: Source(format!("daemon/closed/{session_id}")),
-        source_seq: Some(u64::from(session.attempt.max(1))),
-        ..super::core::draft(Some(session_id), Change::SessionClosed { outcome })
+    let taken = match ends {
+        true => recover::journal_end(core, session_id, drafts.clone()).await,
+        false => core.journal.append(drafts.clone()).await.map(drop),
     };
-    core.journal.append(vec![closed]).await?;
-    Ok(())
+    let Err(JournalError::BadDraft { reason }) = taken else { return taken };
+    // One line that is not ours must not keep the end of a session from being heard.
+    tracing::warn!(%session_id, reason, "took in a record line by line");
+    for draft in drafts {
+        match core.journal.append(vec![draft]).await {
+            Err(JournalError::BadDraft { .. }) => {}
+            taken => drop(taken?),
+        }
+    }
+    if ends { recover::settle(core, session_id).await } else { Ok(()) }
 }
 
 async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
@@ -126,7 +109,10 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
             reply(answer, created);
         }
         Order::Stop { session_id, grace_ms, by, answer } => {
-            reply(answer, stop(&core, session_id, grace_ms, by).await);
+            reply(answer, stop::stop(&core, session_id, grace_ms, by).await);
+        }
+        Order::Restart { session_id, grace_ms, by, answer } => {
+            reply(answer, stop::restart(&core, session_id, grace_ms, by).await);
         }
         Order::Signal { session_id, signal, to, answer } => {
             let request = Request::Signal(SignalRequest { signal, to });
@@ -180,7 +166,7 @@ async fn ask(core: &Core, session_id: SessionId, request: Request) -> Result<Rep
     link.request(request).await.map_err(|error| refused(session_id, error))
 }
 
-fn refused(session_id: SessionId, error: LinkError) -> Problem {
+pub(super) fn refused(session_id: SessionId, error: LinkError) -> Problem {
     match error {
         LinkError::Ended => conflict(format!("session {session_id} has ended")),
         LinkError::Silent => unreachable(format!("session {session_id}: {error}")),
@@ -197,27 +183,6 @@ async fn attach(
     holders::attach(&link.socket, request)
         .await
         .map_err(|error| unreachable(format!("session {session_id}: {error}")))
-}
-
-/// The intent is on disk before anything is signalled: the end will be known as asked for.
-async fn stop(
-    core: &Core,
-    session_id: SessionId,
-    grace_ms: Option<u64>,
-    by: Requester,
-) -> Result<(), Problem> {
-    let link = core.link(session_id).await?;
-    let grace_ms = match grace_ms {
-        Some(grace_ms) => grace_ms,
-        None => u64::try_from(core.settings().session.grace.as_millis()).unwrap_or(u64::MAX),
-    };
-    let stopped = Change::SessionStopped(Stopped { by, grace_ms });
-    core.journal_in_time(Some(session_id), stopped).await.map_err(failed)?;
-    match link.request(Request::Stop(StopRequest { grace_ms })).await {
-        // It ended by itself in this moment: what was wanted.
-        Ok(_) | Err(LinkError::Ended) => Ok(()),
-        Err(error) => Err(refused(session_id, error)),
-    }
 }
 
 async fn remove(core: &Core, session_id: SessionId, by: Requester) -> Result<(), Problem> {

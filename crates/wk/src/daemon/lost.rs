@@ -24,7 +24,7 @@ use wk_sources::{
 use super::{
     adopt,
     core::{Core, draft},
-    driver,
+    driver, recover,
 };
 
 /// Between attempts to reach a living holder that does not answer.
@@ -53,7 +53,7 @@ async fn follow(
 ) -> anyhow::Result<()> {
     // A holder that leaves has written down why before it hung up.
     take_in_all(core, session_id, attempt).await?;
-    let ended = core.journal.session(session_id)?.is_none_or(|session| session.is_ended());
+    let ended = is_over(core, session_id, attempt)?;
     // The kernel hangs up for a dying holder a moment before it is dead.
     let dead = match ProcessWatch::new(&holder)? {
         Some(process) => timeout(DYING, process.ended()).await.is_ok(),
@@ -68,7 +68,17 @@ async fn follow(
     adopt::reach(core, session_id, attempt, holder, Change::SessionRepaired).await
 }
 
-async fn take_in_all(core: &Core, session_id: SessionId, attempt: u32) -> Result<(), JournalError> {
+/// Whether there is nothing left to find out about an attempt.
+fn is_over(core: &Core, session_id: SessionId, attempt: u32) -> Result<bool, JournalError> {
+    let session = core.journal.session(session_id)?;
+    Ok(session.is_none_or(|session| session.is_ended() || session.is_over(attempt)))
+}
+
+async fn take_in_all(
+    core: &Arc<Core>,
+    session_id: SessionId,
+    attempt: u32,
+) -> Result<(), JournalError> {
     match record::read(&core.folder(session_id), attempt, 0) {
         Ok(read) => driver::take_in(core, session_id, attempt, read.entries).await,
         Err(error) => {
@@ -80,18 +90,21 @@ async fn take_in_all(core: &Core, session_id: SessionId, attempt: u32) -> Result
 
 /// The holder is gone: by its record it ended well, or else it was killed.
 pub(super) async fn gone(
-    core: &Core,
+    core: &Arc<Core>,
     session_id: SessionId,
     attempt: u32,
 ) -> Result<(), JournalError> {
     take_in_all(core, session_id, attempt).await?;
-    let ended = core.journal.session(session_id)?.is_none_or(|session| session.is_ended());
-    if ended { Ok(()) } else { end(core, session_id, attempt, Ending::HolderLost).await }
+    if is_over(core, session_id, attempt)? {
+        Ok(())
+    } else {
+        end(core, session_id, attempt, Ending::HolderLost).await
+    }
 }
 
 /// Ends what a lost attempt left running, and says how it ended.
 pub(super) async fn end(
-    core: &Core,
+    core: &Arc<Core>,
     session_id: SessionId,
     attempt: u32,
     ending: Ending,
@@ -110,10 +123,10 @@ pub(super) async fn end(
         source_seq: Some(number),
         ..draft(Some(session_id), change)
     });
-    core.journal.append(drafts.collect()).await?;
+    recover::journal_end(core, session_id, drafts.collect()).await?;
     let _ = std::fs::remove_file(folder::exit_reserved(&core.folder(session_id), attempt));
     let _ = std::fs::remove_file(core.places.holder_socket(session_id.as_str(), attempt));
-    driver::close(core, session_id).await
+    Ok(())
 }
 
 /// Processes that outlived a killed holder: ended with the leaf they are in, else reported.
@@ -135,7 +148,7 @@ async fn leftovers(core: &Core, session_id: SessionId) -> Vec<Change> {
     orphans.into_iter().map(ended).collect()
 }
 
-fn leaf(core: &Core, session: &Session) -> Option<PathBuf> {
+pub(super) fn leaf(core: &Core, session: &Session) -> Option<PathBuf> {
     let place = session.cgroup.as_deref()?;
     core.cgroups.as_ref()?.recorded_leaf(place, session.id.as_str(), session.attempt)
 }
@@ -158,7 +171,8 @@ pub(super) async fn tidy(
     session_id: SessionId,
     attempt: u32,
 ) -> Result<(), JournalError> {
-    let session = core.journal.session(session_id)?;
+    // A later attempt has a leaf of its own, and began only when nothing of this one was left.
+    let session = core.journal.session(session_id)?.filter(|session| session.attempt == attempt);
     let left = session.and_then(|session| leaf(core, &session)).is_some_and(|leaf| leaf.exists());
     if left {
         let source = Source(format!("daemon/tidied/{session_id}/{attempt}"));

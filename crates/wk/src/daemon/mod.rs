@@ -16,7 +16,10 @@ mod driver;
 mod lock;
 mod log;
 mod lost;
+mod recover;
 mod salvage;
+mod stop;
+mod turns;
 mod world;
 
 use std::{io::Write, os::fd::OwnedFd, sync::Arc, time::Duration};

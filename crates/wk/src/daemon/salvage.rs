@@ -1,14 +1,14 @@
 //! Makes a lost journal again from the sessions' folders, as far as they tell.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use wk_holder::record;
-use wk_model::{Change, Draft, SessionId, Source};
+use wk_model::{Change, Draft, Moment, Requester, Restarted, SessionId, Source};
 
-use super::{core::Core, create, driver};
+use super::{core::Core, create, recover};
 
 /// Takes every session folder into a journal that has begun anew.
-pub(super) async fn salvage(core: &Core) {
+pub(super) async fn salvage(core: &Arc<Core>) {
     let folders = match fs::read_dir(core.places.sessions()) {
         Ok(folders) => folders,
         Err(error) => {
@@ -29,7 +29,7 @@ pub(super) async fn salvage(core: &Core) {
     tracing::info!(sessions, "made the journal again from the sessions' folders");
 }
 
-async fn salvage_one(core: &Core, folder: &Path) -> anyhow::Result<()> {
+async fn salvage_one(core: &Arc<Core>, folder: &Path) -> anyhow::Result<()> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let session_id: SessionId = name.parse()?;
     let text = fs::read(folder.join(create::CREATED))?;
@@ -43,12 +43,40 @@ async fn salvage_one(core: &Core, folder: &Path) -> anyhow::Result<()> {
         change: Change::SessionCreated(Box::new(created)),
     };
     core.journal.append(vec![creation]).await?;
+    let mut taken = Vec::new();
     for attempt in 1.. {
         let entries = record::read(folder, attempt, 0)?.entries;
-        if entries.is_empty() {
-            break;
+        let Some(first) = entries.first() else { break };
+        if attempt > 1 {
+            // Why there was another attempt is lost with the journal; that there was, is not.
+            taken.push(started_again(session_id, attempt, first.at));
         }
-        driver::take_in(core, session_id, attempt, entries).await?;
+        let source = Source::holder(session_id, attempt);
+        taken.extend(entries.into_iter().map(|entry| Draft {
+            at: entry.at,
+            session_id: Some(session_id),
+            source: source.clone(),
+            source_seq: Some(entry.number),
+            trace_parent: None,
+            change: entry.change,
+        }));
     }
-    Ok(())
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Ok(recover::journal_end(core, session_id, taken).await?)
+}
+
+/// Somebody, by hand or by plan, had started the session again.
+fn started_again(session_id: SessionId, attempt: u32, before: Moment) -> Draft {
+    let uid = rustix::process::geteuid().as_raw();
+    let by = Requester { uid, pid: None, client: Some("wk (journal made again)".into()) };
+    Draft {
+        at: Moment { boot_ns: before.boot_ns.saturating_sub(1), ..before },
+        session_id: Some(session_id),
+        source: Source(format!("folder/{session_id}")),
+        source_seq: Some(u64::from(attempt)),
+        trace_parent: None,
+        change: Change::SessionRestarted(Restarted { by, attempt }),
+    }
 }

@@ -106,6 +106,12 @@ pub(super) fn with_private_umask<T>(action: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Of the host's local time now, in seconds: for messages that name a time of day.
+pub(super) fn utc_offset_s() -> i32 {
+    let zone = jiff::tz::TimeZone::system();
+    zone.to_offset(jiff::Timestamp::now()).seconds()
+}
+
 /// The name of a user, as `/etc/passwd` has it.
 ///
 /// Without NSS: that would load code of others into the daemon, and may ask the network.

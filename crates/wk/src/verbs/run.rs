@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use wk_api::{CreateSession, MAX_CREATE_BYTES, SessionView, TerminalSize};
+use wk_api::{CreateSession, MAX_CREATE_BYTES, RecoveryRequest, SessionView, TerminalSize};
 use wk_model::{Kind, Label, Name, OsText, Phase};
 
 use super::ShortFormat;
@@ -75,6 +75,27 @@ pub(crate) struct RunArgs {
     /// End it after so long (exit code 124)
     #[arg(long, value_name = "DURATION", value_parser = span::parse_positive)]
     timeout: Option<Duration>,
+    /// Start it again when it fails, so many times
+    #[arg(long, value_name = "N", help_heading = "Recovery", value_parser = clap::value_parser!(u32).range(..=1000))]
+    retries: Option<u32>,
+    /// Time before the first retry, doubled for each that follows
+    #[arg(long, value_name = "DURATION", help_heading = "Recovery", value_parser = span::parse)]
+    retry_delay: Option<Duration>,
+    /// Recover no longer than this, or `none`
+    #[arg(long, value_name = "DURATION", help_heading = "Recovery", value_parser = deadline)]
+    recovery_deadline: Option<Deadline>,
+    /// Whether a failure is followed by anything: on or off
+    #[arg(long, value_name = "SWITCH", help_heading = "Recovery")]
+    recovery: Option<Switch>,
+    /// Retry an attempt that was ended for its memory, too
+    #[arg(long, help_heading = "Recovery")]
+    retry_memory: bool,
+    /// Start it again after a reboot, or when its holder is lost
+    #[arg(long, help_heading = "Recovery")]
+    restore: bool,
+    /// What every attempt but the first runs, through `sh -c`
+    #[arg(long, value_name = "COMMAND", help_heading = "Recovery")]
+    resume: Option<OsString>,
     /// Time between TERM and KILL when it is stopped
     #[arg(long, value_name = "DURATION", value_parser = span::parse)]
     grace: Option<Duration>,
@@ -188,8 +209,38 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
         keep_descendants: args.keep_descendants,
         grace_ms: args.grace.map(span::millis),
         timeout_ms: args.timeout.map(span::millis),
+        resume: args.resume.map(shell).transpose().context("the resume command")?,
+        recovery: RecoveryRequest {
+            enabled: args.recovery.map(|switch| switch == Switch::On),
+            retries: args.retries,
+            delay_ms: args.retry_delay.map(span::millis),
+            deadline_ms: args.recovery_deadline.map(|Deadline(ms)| ms),
+            retry_memory: args.retry_memory.then_some(true),
+            restore: args.restore.then_some(true),
+        },
         trace_parent: std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty()),
     })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// In milliseconds; 0 is none.
+#[derive(Clone, Copy, Debug)]
+struct Deadline(u64);
+
+fn deadline(text: &str) -> Result<Deadline, String> {
+    match text {
+        "none" => Ok(Deadline(0)),
+        text => span::parse_positive(text).map(|length| Deadline(span::millis(length))),
+    }
+}
+
+fn shell(command: OsString) -> Result<Vec<OsText>, wk_model::HasNul> {
+    ["sh", "-c"].into_iter().map(OsText::new).chain([OsText::new(command.into_vec())]).collect()
 }
 
 fn random_key() -> anyhow::Result<String> {

@@ -98,7 +98,12 @@ async fn wait(
         };
         let idle_ms = (*until == Goal::Idle).then(|| span::millis(idle));
         let timeout_ms = left.map(span::millis);
-        client.get(&path, &WaitQuery { until: goal, text, idle_ms, timeout_ms }).await
+        client
+            .get(
+                &path,
+                &WaitQuery { until: goal, text, idle_ms, timeout_ms, ..WaitQuery::default() },
+            )
+            .await
     };
     daemon.repeat(ask).await
 }

@@ -43,8 +43,9 @@ impl Failure {
     }
 
     /// The failure as an attempt's end.
-    pub(crate) fn ending(self, spec: &Spec) -> Ending {
-        let program = spec.command.first().map(shown).unwrap_or_default();
+    pub(crate) fn ending(self, spec: &Spec, attempt: u32) -> Ending {
+        let command = spec.command_of(attempt).first();
+        let program = command.map(shown).unwrap_or_default();
         let directory = shown(&spec.working_directory);
         let error = io::Error::from_raw_os_error(self.errno);
         let (code, error) = match (self.stage, self.errno) {
@@ -52,7 +53,7 @@ impl Failure {
             (Stage::Directory, _) => {
                 (126, format!("cannot run `{program}` in directory `{directory}`: {error}"))
             }
-            (Stage::Execute, libc::ENOENT) => not_found(spec, &program),
+            (Stage::Execute, libc::ENOENT) => not_found(spec, command, &program),
             (Stage::Execute, libc::EACCES) => {
                 (126, format!("cannot run `{program}`: it may not be executed ({error})"))
             }
@@ -73,11 +74,11 @@ fn shown(text: &OsText) -> String {
     if cut < text.len() { format!("{}…", &text[..cut]) } else { text.into_owned() }
 }
 
-fn not_found(spec: &Spec, program: &str) -> (i32, String) {
+fn not_found(spec: &Spec, command: Option<&OsText>, program: &str) -> (i32, String) {
     if !program.contains('/') {
         return (127, format!("cannot run `{program}`: no such command in PATH"));
     }
-    let path = spec.command.first().map(|text| {
+    let path = command.map(|text| {
         // A relative path is relative to the session's directory, as it was for the child.
         launch::path(&spec.working_directory).join(launch::path(text))
     });

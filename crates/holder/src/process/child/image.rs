@@ -6,7 +6,7 @@ use std::{
     io, ptr,
 };
 
-use wk_holder::spec::{ResourceLimit, Spec, Stdio};
+use wk_holder::spec::{Launch, ResourceLimit, Spec, Stdio};
 use wk_model::OsText;
 
 use crate::process::facts::variable;
@@ -36,17 +36,20 @@ pub(crate) struct Image {
 
 impl Image {
     /// Prepares what the spec asks for.
-    pub(crate) fn new(spec: &Spec, attempt: u32) -> Self {
-        let program = spec.command.first().map_or(&b""[..], OsText::as_bytes);
+    pub(crate) fn new(spec: &Spec, launch: &Launch) -> Self {
+        let command = spec.command_of(launch.attempt);
+        let program = command.first().map_or(&b""[..], OsText::as_bytes);
         let search = variable(&spec.environment, "PATH").unwrap_or(DEFAULT_PATH);
-        let arguments = Strings::new(spec.command.iter().map(|text| text.as_bytes().to_vec()));
+        let arguments = Strings::new(command.iter().map(|text| text.as_bytes().to_vec()));
         let mut shell_arguments = vec![SHELL.as_ptr(), ptr::null()];
         shell_arguments.extend(arguments.pointers.iter().skip(1));
         Self {
             candidates: candidates(program, search),
             arguments,
             shell_arguments,
-            environment: Strings::new(environment(spec, attempt).into_iter()),
+            environment: Strings::new(
+                environment(spec, launch.attempt, launch.previous_exit).into_iter(),
+            ),
             directory: c_string(spec.working_directory.as_bytes().to_vec()),
             umask: spec.umask,
             limits: spec.limits.iter().map(|limit| (limit.resource, rlimit(limit))).collect(),
@@ -111,9 +114,12 @@ fn candidates(program: &[u8], search: &[u8]) -> Vec<CString> {
     search.split(|byte| *byte == b':').map(|folder| c_string(place(folder))).collect()
 }
 
-fn environment(spec: &Spec, attempt: u32) -> Vec<Vec<u8>> {
+fn environment(spec: &Spec, attempt: u32, previous_exit: Option<i32>) -> Vec<Vec<u8>> {
     let id = format!("WK_SESSION_ID={}", spec.session_id);
-    let mut ours = vec![id, format!("WK_ATTEMPT={attempt}")];
+    // Empty where there is none: an outer session's must not be taken for ours.
+    let previous = previous_exit.map_or_else(String::new, |code| code.to_string());
+    let attempt = format!("WK_ATTEMPT={attempt}");
+    let mut ours = vec![id, attempt, format!("WK_PREVIOUS_EXIT={previous}")];
     let term = variable(&spec.environment, "TERM").unwrap_or_default();
     if matches!(spec.stdio, Stdio::Terminal { .. }) && matches!(term, b"" | b"dumb") {
         ours.push(format!("TERM={TERMINAL}"));
@@ -146,6 +152,7 @@ mod tests {
         Spec {
             session_id: SessionId::from_random(1),
             command: texts(&["ls"]),
+            resume: None,
             working_directory: OsText::new("/").unwrap(),
             environment: texts(environment),
             umask: 0o22,
@@ -172,8 +179,9 @@ mod tests {
     #[test]
     fn our_variables_replace_the_callers() {
         let pipes = spec(Stdio::Pipes { feed: false }, &["A=1", "WK_SESSION_ID=old", "TERM=dumb"]);
-        let ours = ["WK_SESSION_ID=100000000000", "WK_ATTEMPT=3"];
-        assert_eq!(texts(environment(&pipes, 3)), ["A=1", "TERM=dumb", ours[0], ours[1]]);
+        let ours = ["WK_SESSION_ID=100000000000", "WK_ATTEMPT=3", "WK_PREVIOUS_EXIT=137"];
+        let got = texts(environment(&pipes, 3, Some(137)));
+        assert_eq!(got, ["A=1", "TERM=dumb", ours[0], ours[1], ours[2]]);
     }
 
     #[test]
@@ -184,7 +192,7 @@ mod tests {
             (&[], "TERM=xterm-256color"),
             (&["TERM=tmux"], "TERM=tmux"),
         ] {
-            let environment = texts(environment(&spec(terminal, given), 1));
+            let environment = texts(environment(&spec(terminal, given), 1, None));
             let terms: Vec<_> = environment.iter().filter(|t| t.starts_with("TERM=")).collect();
             assert_eq!(terms, [want]);
         }

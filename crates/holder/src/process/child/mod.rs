@@ -13,7 +13,10 @@ use rustix::{
     process::{Pid, Signal, pidfd_send_signal},
     termios::{tcgetpgrp, tcsetwinsize},
 };
-use wk_holder::{host, spec::Spec};
+use wk_holder::{
+    host,
+    spec::{Launch, Spec},
+};
 use wk_model::{Ending, ProcessId};
 use wk_recording::Stream;
 
@@ -46,14 +49,14 @@ pub(crate) enum Start {
 }
 
 /// Starts the command of `spec`, in the cgroup `leaf` where it can.
-pub(crate) fn start(spec: &Spec, attempt: u32, leaf: Option<&Leaf>) -> io::Result<Start> {
+pub(crate) fn start(spec: &Spec, launch: &Launch, leaf: Option<&Leaf>) -> io::Result<Start> {
     let (ends, child_ends) = stdio::open(spec.stdio)?;
-    let mut image = Image::new(spec, attempt);
+    let mut image = Image::new(spec, launch);
     let spawned = spawn::spawn(&mut image, child_ends, leaf)?;
     let pid = spawned.pid;
     if let Some(failure) = spawned.failure {
         reap::wait_for(pid);
-        return Ok(Start::Failed(failure.ending(spec)));
+        return Ok(Start::Failed(failure.ending(spec, launch.attempt)));
     }
     let number = pid.as_raw_nonzero().get().unsigned_abs();
     // It is not reaped yet, so it is there, even as a zombie.
