@@ -25,8 +25,8 @@ const MAX_LINE: usize = 1 << 20;
 /// What lies behind so many bytes of a record is not ours.
 const MAX_RECORD: u64 = 64 << 20;
 
-/// Bytes that are reserved for the exit record.
-pub const EXIT_RESERVED: u64 = 4096;
+/// Bytes that are reserved for the exit record: its last lines take up to 4 KiB as JSON.
+pub const EXIT_RESERVED: u64 = 8192;
 
 /// One thing that a holder tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -29,3 +29,4 @@ pub use flood::asks_nothing;
 pub use lexer::MAX_SEQUENCE;
 pub use screen::Screen;
 pub use size::{ParseSizeError, Size};
+pub use text::plain_text;

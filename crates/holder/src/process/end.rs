@@ -14,6 +14,7 @@ use super::{
     child::{self, Reaped},
     clients::Clients,
     holder::Holder,
+    last_lines,
     leftovers::Leftovers,
 };
 
@@ -88,7 +89,7 @@ impl Holder {
             ending: ending.clone(),
             limit,
             usage,
-            last_lines: None,
+            last_lines: self.last_lines(ending),
         };
         let now = Instant::now();
         if self.feeder_cut {
@@ -175,6 +176,12 @@ impl Holder {
         };
         self.output.gauges.publish();
         self.end(&reaped.ending, usage);
+    }
+
+    /// What it said last, where that may tell why it ended.
+    fn last_lines(&mut self, ending: &Ending) -> Option<String> {
+        let wanted = self.recorded && *ending != Ending::Exited { code: 0 };
+        wanted.then(|| last_lines::of(&self.output.view.lines())).flatten()
     }
 
     fn tell_exit(&mut self, now: Instant) {

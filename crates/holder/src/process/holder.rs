@@ -40,6 +40,8 @@ pub(crate) struct Holder {
     pub(crate) attempt: u32,
     pub(crate) keep_descendants: bool,
     pub(crate) grace: Duration,
+    /// What it shows may be kept.
+    pub(crate) recorded: bool,
     pub(crate) summons: Summons,
     pub(crate) outbox: Outbox,
     pub(crate) signals: Signals,

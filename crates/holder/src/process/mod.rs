@@ -18,7 +18,7 @@ mod end;
 mod facts;
 mod gauges;
 mod holder;
-
+mod last_lines;
 mod launch;
 mod leaf;
 mod leftovers;

@@ -59,6 +59,7 @@ pub(crate) fn start(birth: Birth) -> Option<Holder> {
         attempt: launch.attempt,
         keep_descendants: spec.keep_descendants,
         grace: Duration::from_millis(spec.grace_ms),
+        recorded: spec.recording.is_some(),
         summons: Summons::new(&launch),
         outbox,
         signals,

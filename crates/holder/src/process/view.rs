@@ -120,6 +120,15 @@ impl View {
         }
     }
 
+    /// The text of it all, history too, each line whole.
+    pub(crate) fn lines(&mut self) -> String {
+        self.settle();
+        match self {
+            Self::Terminal(terminal) => terminal.screen.unwrapped(true),
+            Self::Text(tail) => wk_terminal::plain_text(&tail.bytes()),
+        }
+    }
+
     /// The terminal's size; 0x0 without one.
     pub(crate) fn size(&self) -> (u16, u16) {
         match self {

@@ -9,7 +9,7 @@ use std::{
 use wk_holder::protocol::{Reply, Request, SignalRequest, SignalTarget, StopRequest};
 use wk_model::{Ending, LimitKind};
 
-use crate::harness::{Place, Session, Watch, os, script, spec};
+use crate::harness::{PIPES, Place, Session, TERMINAL, Watch, os, script, spec};
 
 const TERM: Ending = Ending::Signaled { signal: libc::SIGTERM, core_dumped: false };
 const KILL: Ending = Ending::Signaled { signal: libc::SIGKILL, core_dumped: false };
@@ -60,6 +60,27 @@ fn a_time_limit_ends_the_attempt_and_says_so() {
     let exited = session.finish();
     assert_eq!(exited.limit, Some(LimitKind::Time));
     assert!(exited.ending.signal().is_some());
+}
+
+#[test]
+fn a_failure_keeps_its_last_lines_masked_and_a_success_none() {
+    // Wider than the terminal: a secret that is wrapped is hidden whole.
+    let secret = format!("MY_TOKEN={}", "a1B2c3D4".repeat(12));
+    let say =
+        format!("echo begin; echo; echo '{secret}'; printf '\\033[31mno space\\033[0m\\n\\n'");
+    for (stdio, code, recorded, kept) in [
+        (TERMINAL, 3, true, true),
+        (PIPES, 3, true, true),
+        (TERMINAL, 0, true, false),
+        (PIPES, 3, false, false),
+    ] {
+        let mut spec = script(&format!("{say}; exit {code}"));
+        spec.stdio = stdio;
+        spec.recording = spec.recording.filter(|_| recorded);
+        let last_lines = Session::start(&spec).finish().last_lines;
+        let want = format!("begin\nMY_TOKEN={}\nno space", "*".repeat(96));
+        assert_eq!(last_lines, kept.then_some(want), "{stdio:?}, code {code}");
+    }
 }
 
 #[test]

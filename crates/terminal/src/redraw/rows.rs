@@ -99,7 +99,7 @@ pub(super) fn is_blank(cell: &Cell) -> bool {
         && cell.hyperlink().is_none()
 }
 
-fn is_wrapped(cells: &[Cell]) -> bool {
+pub(crate) fn is_wrapped(cells: &[Cell]) -> bool {
     cells.last().is_some_and(|cell| cell.flags.contains(Flags::WRAPLINE))
 }
 
