@@ -17,6 +17,7 @@ mod listing;
 mod programs;
 mod reading;
 mod recording;
+mod recovery;
 mod run;
 mod security;
 mod silent_holder;

@@ -318,6 +318,15 @@ fn recovery(request: &CreateSession, settings: &Settings) -> RecoveryOptions {
 fn keep_descendants(request: &CreateSession, settings: &Settings) -> Result<bool, Problem> {
     let recovery = recovery(request, settings);
     let recovers = recovery.enabled && (recovery.retries > 0 || recovery.restore);
+    if let Some(deadline_ms) = recovery.deadline_ms.filter(|_| recovery.retries > 0)
+        && recovery.delay_ms > deadline_ms
+    {
+        return Err(bad_request(format!(
+            "no retry would ever start: its delay ({} ms) is longer than the recovery deadline \
+             ({deadline_ms} ms)",
+            recovery.delay_ms
+        )));
+    }
     match request.keep_descendants {
         Some(true) if recovers && request.recovery != RecoveryRequest::default() => {
             Err(bad_request(

@@ -90,8 +90,13 @@ pub(super) async fn restart(
         stop(core, session_id, grace_ms, by.clone()).await?;
         until_ended(core, &session, grace_ms).await?;
     }
+    let before = session.attempt;
     let _turn = core.turn(session_id).await;
     let session = known(core, session_id)?;
+    if session.attempt > before {
+        // Somebody else has started it again meanwhile: what was wanted.
+        return Ok(());
+    }
     let folder = core.folder(session_id);
     if session.removed || !folder.join(wk_holder::folder::SPEC).exists() {
         let detail = format!("session {session_id} cannot start again: its files were removed");
@@ -112,11 +117,12 @@ fn known(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Problem> {
     session.ok_or_else(|| internal(format!("session {session_id} is not in the journal")))
 }
 
+/// Waits until the attempt is over that runs now.
 async fn until_ended(core: &Core, session: &Session, grace_ms: Option<u64>) -> Result<(), Problem> {
     let grace = grace_ms.map_or(core.settings().session.grace, Duration::from_millis);
     let mut events = core.journal.subscribe(core.journal.last(), Some(session.id));
     let ended = async {
-        while !known(core, session.id)?.is_ended() {
+        while !known(core, session.id)?.is_over(session.attempt) {
             events.next().await.map_err(failed)?;
         }
         Ok(())
