@@ -6,6 +6,7 @@
 mod acting;
 mod api;
 mod attach;
+mod chaos;
 mod clients;
 mod config;
 mod daemon_death;

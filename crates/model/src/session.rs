@@ -302,13 +302,13 @@ impl Session {
         Ok(())
     }
 
-    /// A recovery that is given up ends as the last attempt did.
+    /// A recovery that is given up has failed, whatever ended its last attempt.
     fn close(&mut self) -> Result<(), String> {
         match &self.life {
             Life::Ended(_) => {}
             Life::Recovering { last, .. } => {
-                let last = last.clone();
-                self.end(last);
+                let given_up = Ended { outcome: Outcome::Failed, ..last.clone() };
+                self.end(given_up);
             }
             Life::Queued { .. } | Life::Starting | Life::Running { .. } => {
                 return Err("the session has not ended".into());

@@ -8,7 +8,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use wk_holder::{host, record};
 use wk_journal::JournalError;
-use wk_model::{Change, Draft, Ended, Event, Life, Orphan, Seq, Session, SessionId, Source};
+use wk_model::{
+    Change, Draft, Ended, Event, Life, Orphan, Outcome, Seq, Session, SessionId, Source,
+};
 use wk_policies::recovery::{Plan, is_worth_while, plan};
 use wk_sources::{
     cgroup,
@@ -143,7 +145,8 @@ async fn next_attempt(core: &Arc<Core>, session_id: SessionId, attempt: u32) -> 
         Life::Recovering { wait, last } if wait.attempt() == attempt => {
             if !is_worth_while(&session, host::now().time) {
                 tracing::warn!(%session_id, attempt, "the recovery is given up: it took too long");
-                core.journal.append(vec![closed(&session, last)]).await?;
+                let given_up = Ended { outcome: Outcome::Failed, ..last.clone() };
+                core.journal.append(vec![closed(&session, &given_up)]).await?;
                 return Ok(());
             }
         }
