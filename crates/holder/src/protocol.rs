@@ -7,7 +7,9 @@
 //!   [`Reply::Status`], [`Reply::Done`], [`Reply::Screen`] or [`Reply::Refused`]; between
 //!   answers the holder may send [`Reply::Bell`] and [`Reply::Activity`].
 //! - *attach* ([`Request::Attach`]): the client sends input, sizes and its leave; the holder
-//!   sends output, and at last [`Reply::Ended`].
+//!   sends output, and at last [`Reply::Ended`]. A feeder that says what it has received
+//!   ([`AttachRequest::received`]) loses nothing and sends nothing twice, whoever dies on the way:
+//!   both sides count bytes and keep what the other has not confirmed.
 //!
 //! Whoever launches a holder sends [`Request::Launch`] first, on the descriptor the holder
 //! was born with; that connection goes on as a control connection.
@@ -24,6 +26,9 @@ pub const VERSION: u32 = 1;
 
 /// A longer payload is refused, and the connection closed.
 pub const MAX_PAYLOAD: usize = 8 << 20;
+
+/// Input that a feeder may send before it hears by [`Reply::Taken`] that the child has read it.
+pub const FEED_WINDOW: usize = 256 << 10;
 
 /// Bytes before a payload.
 pub const HEADER: usize = 5;
@@ -46,6 +51,8 @@ pub enum Request {
     Detach,
     /// Send one [`Reply::Activity`] at the next output.
     Arm,
+    /// From a feeder: it has so many bytes of the attempt's output, of both streams together.
+    Received(u64),
 }
 
 /// From a holder.
@@ -68,6 +75,14 @@ pub enum Reply {
         cols: u16,
         rows: u16,
     },
+    /// To a feeder, first of all: which byte of the output comes next, and how many bytes of
+    /// its input are here already.
+    Resumed {
+        output: u64,
+        input: u64,
+    },
+    /// To a feeder: the child has read so many bytes of its input.
+    Taken(u64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +146,9 @@ pub struct AttachRequest {
     pub feed: bool,
     /// Lines of history to send before the screen.
     pub history: u32,
+    /// With `feed`: the client has so many bytes of the output, and will say what it receives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +218,21 @@ fn size(frame: &Frame<'_>) -> Result<(u16, u16), ProtocolError> {
     }
 }
 
+fn put_counts<const N: usize>(out: &mut Vec<u8>, kind: u8, counts: [u64; N]) {
+    put_frame(out, kind, counts.map(u64::to_le_bytes).as_flattened());
+}
+
+fn counts<const N: usize>(frame: &Frame<'_>) -> Result<[u64; N], ProtocolError> {
+    let (words, rest) = frame.payload.as_chunks::<8>();
+    match <[[u8; 8]; N]>::try_from(words) {
+        Ok(words) if rest.is_empty() => Ok(words.map(u64::from_le_bytes)),
+        _ => {
+            let (length, want) = (frame.payload.len(), N * 8);
+            Err(ProtocolError::Length { kind: frame.kind, length, want })
+        }
+    }
+}
+
 impl Request {
     /// Appends the request's frame to `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
@@ -215,6 +248,7 @@ impl Request {
             Self::Attach(attach) => put_json(out, 9, attach),
             Self::Detach => put_frame(out, 10, &[]),
             Self::Arm => put_frame(out, 11, &[]),
+            Self::Received(bytes) => put_counts(out, 12, [*bytes]),
         }
     }
 
@@ -235,6 +269,10 @@ impl Request {
             9 => Self::Attach(json(frame)?),
             10 => Self::Detach,
             11 => Self::Arm,
+            12 => {
+                let [bytes] = counts(frame)?;
+                Self::Received(bytes)
+            }
             _ => return Ok(None),
         }))
     }
@@ -259,6 +297,8 @@ impl Reply {
             Self::ErrorOutput(bytes) => put_frame(out, Self::ERROR_OUTPUT, bytes),
             Self::Ended(ended) => put_json(out, 72, ended),
             Self::Resized { cols, rows } => put_size(out, 73, *cols, *rows),
+            Self::Resumed { output, input } => put_counts(out, 74, [*output, *input]),
+            Self::Taken(bytes) => put_counts(out, 75, [*bytes]),
         }
     }
 
@@ -277,6 +317,14 @@ impl Reply {
             73 => {
                 let (cols, rows) = size(frame)?;
                 Self::Resized { cols, rows }
+            }
+            74 => {
+                let [output, input] = counts(frame)?;
+                Self::Resumed { output, input }
+            }
+            75 => {
+                let [bytes] = counts(frame)?;
+                Self::Taken(bytes)
             }
             _ => return Ok(None),
         }))
@@ -300,6 +348,7 @@ mod tests {
             Request::Attach(AttachRequest { cols: Some(80), ..Default::default() }),
             Request::Detach,
             Request::Arm,
+            Request::Received(u64::MAX - 1),
         ];
         let mut wire = Vec::new();
         for request in &requests {
@@ -329,6 +378,8 @@ mod tests {
             Reply::ErrorOutput(b"err".to_vec()),
             Reply::Ended(Ended { ending, limit: Some(LimitKind::Time) }),
             Reply::Resized { cols: 1, rows: 2 },
+            Reply::Resumed { output: 7 << 40, input: 3 },
+            Reply::Taken(9),
         ] {
             let mut wire = Vec::new();
             reply.put(&mut wire);
@@ -343,6 +394,8 @@ mod tests {
         assert!(matches!(frame(&[255; 9]), Err(ProtocolError::TooLong(_))));
         let short = Frame { kind: 7, payload: &[1, 2], taken: 7 };
         assert!(matches!(Request::read(&short), Err(ProtocolError::Length { .. })));
+        let torn = Frame { kind: 74, payload: &[0; 15], taken: 20 };
+        assert!(matches!(Reply::read(&torn), Err(ProtocolError::Length { want: 16, .. })));
         let garbled = Frame { kind: 9, payload: b"{", taken: 6 };
         assert!(matches!(Request::read(&garbled), Err(ProtocolError::Payload { .. })));
         assert_eq!(Request::read(&Frame { kind: 200, payload: b"", taken: 5 }).unwrap(), None);

@@ -42,6 +42,7 @@ pub enum LinkError {
 pub struct HolderLink {
     pub attempt: u32,
     pub socket: PathBuf,
+    pub holder: ProcessId,
     asks: mpsc::Sender<Ask>,
 }
 
@@ -72,8 +73,9 @@ impl HolderLink {
             waiting: VecDeque::new(),
             watchers: Vec::new(),
         };
-        tokio::spawn(link.run(wire, queue, status.holder));
-        Self { attempt: status.attempt, socket, asks }
+        let holder = status.holder;
+        tokio::spawn(link.run(wire, queue, holder));
+        Self { attempt: status.attempt, socket, holder, asks }
     }
 
     /// Whether the holder has ended, or was cut off: it can be asked nothing more.

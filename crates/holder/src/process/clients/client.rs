@@ -151,6 +151,13 @@ impl Client {
         self.push(frame);
     }
 
+    /// Lets go of it at once, with all that it has said and has not heard.
+    pub(crate) fn drop(&mut self) {
+        (self.incoming, self.taken) = (Vec::new(), 0);
+        self.outgoing = Outgoing::default();
+        self.leaving = true;
+    }
+
     pub(crate) fn flush(&mut self) -> bool {
         self.outgoing.flush(&self.fd).unwrap_or_else(|_| {
             self.deaf = true;
