@@ -10,6 +10,7 @@
 //! their records and the journal. What was under way is taken up by [`adopt`] of the next one.
 
 mod adopt;
+mod awake;
 mod core;
 mod create;
 mod door;
