@@ -27,6 +27,9 @@ pub const VERSION: u32 = 1;
 /// A longer payload is refused, and the connection closed.
 pub const MAX_PAYLOAD: usize = 8 << 20;
 
+/// Bytes of one frame of what has to be sent in several.
+const PIECE: usize = 1 << 20;
+
 /// Input that a feeder may send before it hears by [`Reply::Taken`] that the child has read it.
 pub const FEED_WINDOW: usize = 256 << 10;
 
@@ -83,6 +86,9 @@ pub enum Reply {
     },
     /// To a feeder: the child has read so many bytes of its input.
     Taken(u64),
+    /// The beginning of a screen that is too long for one frame; the rest follows, and last of
+    /// all a [`Reply::Screen`].
+    ScreenPart(Vec<u8>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -283,6 +289,30 @@ impl Reply {
     pub const OUTPUT: u8 = 70;
     /// The frame type of [`Reply::ErrorOutput`].
     pub const ERROR_OUTPUT: u8 = 71;
+    const SCREEN: u8 = 67;
+    const SCREEN_PART: u8 = 76;
+
+    /// The reply in frames that no reader refuses, however large a screen is.
+    pub fn frames(&self) -> Vec<Vec<u8>> {
+        let (kinds, bytes) = match self {
+            Self::Output(bytes) => ((Self::OUTPUT, Self::OUTPUT), bytes),
+            Self::Screen(bytes) => ((Self::SCREEN_PART, Self::SCREEN), bytes),
+            _ => ((0, 0), &Vec::new()),
+        };
+        if bytes.len() <= PIECE {
+            let mut frame = Vec::new();
+            self.put(&mut frame);
+            return vec![frame];
+        }
+        let pieces = bytes.chunks(PIECE);
+        let last = pieces.len() - 1;
+        let framed = pieces.enumerate().map(|(number, piece)| {
+            let mut frame = Vec::new();
+            put_frame(&mut frame, if number < last { kinds.0 } else { kinds.1 }, piece);
+            frame
+        });
+        framed.collect()
+    }
 
     /// Appends the reply's frame to `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
@@ -290,7 +320,7 @@ impl Reply {
             Self::Status(status) => put_json(out, 64, status),
             Self::Done => put_frame(out, 65, &[]),
             Self::Refused(why) => put_frame(out, 66, why.as_bytes()),
-            Self::Screen(bytes) => put_frame(out, 67, bytes),
+            Self::Screen(bytes) => put_frame(out, Self::SCREEN, bytes),
             Self::Bell => put_frame(out, 68, &[]),
             Self::Activity => put_frame(out, 69, &[]),
             Self::Output(bytes) => put_frame(out, Self::OUTPUT, bytes),
@@ -299,6 +329,7 @@ impl Reply {
             Self::Resized { cols, rows } => put_size(out, 73, *cols, *rows),
             Self::Resumed { output, input } => put_counts(out, 74, [*output, *input]),
             Self::Taken(bytes) => put_counts(out, 75, [*bytes]),
+            Self::ScreenPart(bytes) => put_frame(out, Self::SCREEN_PART, bytes),
         }
     }
 
@@ -308,7 +339,7 @@ impl Reply {
             64 => Self::Status(json(frame)?),
             65 => Self::Done,
             66 => Self::Refused(String::from_utf8_lossy(frame.payload).into_owned()),
-            67 => Self::Screen(frame.payload.to_vec()),
+            Self::SCREEN => Self::Screen(frame.payload.to_vec()),
             68 => Self::Bell,
             69 => Self::Activity,
             Self::OUTPUT => Self::Output(frame.payload.to_vec()),
@@ -326,6 +357,7 @@ impl Reply {
                 let [bytes] = counts(frame)?;
                 Self::Taken(bytes)
             }
+            Self::SCREEN_PART => Self::ScreenPart(frame.payload.to_vec()),
             _ => return Ok(None),
         }))
     }
@@ -380,6 +412,7 @@ mod tests {
             Reply::Resized { cols: 1, rows: 2 },
             Reply::Resumed { output: 7 << 40, input: 3 },
             Reply::Taken(9),
+            Reply::ScreenPart(b"top".to_vec()),
         ] {
             let mut wire = Vec::new();
             reply.put(&mut wire);
@@ -387,6 +420,26 @@ mod tests {
             assert_eq!(frame.taken, wire.len());
             assert_eq!(Reply::read(&frame).unwrap(), Some(reply));
         }
+    }
+
+    #[test]
+    fn what_is_long_comes_in_pieces_that_every_reader_takes() {
+        let bytes: Vec<u8> = (0..MAX_PAYLOAD + 5).map(|number| (number >> 9) as u8).collect();
+        for reply in [Reply::Screen(bytes.clone()), Reply::Output(bytes.clone())] {
+            let (mut joined, mut last) = (Vec::new(), None);
+            for wire in reply.frames() {
+                last = Reply::read(&frame(&wire).unwrap().unwrap()).unwrap();
+                let Some(Reply::Screen(piece) | Reply::ScreenPart(piece) | Reply::Output(piece)) =
+                    &last
+                else {
+                    panic!("{last:?}")
+                };
+                joined.extend_from_slice(piece);
+            }
+            assert!(joined == bytes);
+            assert!(matches!(last, Some(Reply::Screen(_) | Reply::Output(_))));
+        }
+        assert_eq!(Reply::Bell.frames().len(), 1);
     }
 
     #[test]

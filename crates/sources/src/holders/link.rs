@@ -17,6 +17,9 @@ use super::{Launched, Wire};
 /// A holder that is well answers in well under a millisecond.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// More than the largest screen has, with all its history and colours.
+const MAX_SCREEN: usize = 256 << 20;
+
 /// What a link tells.
 #[derive(Debug)]
 pub enum Report {
@@ -72,6 +75,7 @@ impl HolderLink {
             out,
             waiting: VecDeque::new(),
             watchers: Vec::new(),
+            screen: Vec::new(),
         };
         let holder = status.holder;
         tokio::spawn(link.run(wire, queue, holder));
@@ -114,6 +118,8 @@ struct Link {
     waiting: VecDeque<oneshot::Sender<Reply>>,
     /// Who waits for output.
     watchers: Vec<oneshot::Sender<()>>,
+    /// The beginning of a screen whose end is still to come.
+    screen: Vec<u8>,
 }
 
 impl Link {
@@ -174,7 +180,15 @@ impl Link {
                     let _ = watcher.send(());
                 }
             }
-            answer => {
+            Reply::ScreenPart(part) if self.screen.len() < MAX_SCREEN => self.screen.extend(part),
+            Reply::ScreenPart(_) => {}
+            mut answer => {
+                if let Reply::Screen(end) = &mut answer
+                    && !self.screen.is_empty()
+                {
+                    let beginning = std::mem::take(&mut self.screen);
+                    *end = [beginning, std::mem::take(end)].concat();
+                }
                 if let Some(waiting) = self.waiting.pop_front() {
                     // An asker whose patience ended is gone.
                     let _ = waiting.send(answer);

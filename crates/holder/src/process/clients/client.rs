@@ -122,10 +122,12 @@ impl Client {
         self.outgoing.is_empty() && (self.leaving || (self.finished && !self.has_next()))
     }
 
+    /// Queues a reply, in as many frames as it takes, and sends what can be sent.
     pub(crate) fn send(&mut self, reply: &Reply) {
-        let mut frame = Vec::new();
-        reply.put(&mut frame);
-        self.push(Rc::new(frame));
+        if !self.deaf {
+            self.outgoing.push_together(reply.frames());
+            self.flush();
+        }
     }
 
     /// Queues a frame and sends what can be sent.
