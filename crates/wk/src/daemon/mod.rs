@@ -22,6 +22,7 @@ mod recover;
 mod salvage;
 mod stop;
 mod turns;
+mod working_directory;
 mod world;
 
 use std::{io::Write, os::fd::OwnedFd, sync::Arc, time::Duration};
@@ -69,6 +70,8 @@ pub(crate) fn run(
         .build()
         .context("cannot start the runtime")?;
     let result = runtime.block_on(watch(places, settings, &lock, ready));
+    // A thread may hang on a network that is down: it is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match &result {
         Ok(()) => tracing::info!("the daemon ends; sessions go on"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the daemon ends"),
