@@ -60,11 +60,14 @@ async fn check(
         Ok(Err(error)) => {
             Err(bad_request(format!("cannot use the working directory `{shown}`: {error}")))
         }
-        Err(_) => Err(unreachable(format!(
-            "the working directory `{shown}` does not answer within {} s: is it on a network \
-             that is down?",
-            patience.as_secs()
-        ))),
+        Err(_) => {
+            let problem = unreachable(format!(
+                "the working directory `{shown}` does not answer within {} s: is it on a network \
+                 that is down?",
+                patience.as_secs()
+            ));
+            Err(Problem { title: "Working directory unreachable".into(), ..problem })
+        }
     }
 }
 
