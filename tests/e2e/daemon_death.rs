@@ -3,12 +3,13 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
+    os::unix::fs::MetadataExt,
     process::Stdio,
 };
 
 use rustix::fs::{FlockOperation, flock};
 use wk_model::Status;
-use wk_tests::{Session, TestDaemon, Watch};
+use wk_tests::{Session, Terminal, TestDaemon, Watch};
 
 /// How many times something happened to a session, by the journal.
 async fn count(wk: &TestDaemon, session: &Session, kind: &str) -> usize {
@@ -206,6 +207,29 @@ async fn a_holders_socket_that_was_removed_is_made_anew() {
     wk.ok(["send", &session.id, "found again", "--enter"]).await;
     session.until_shows("found again").await;
     assert_eq!(count(&wk, &session, "session_adopted").await, 1);
+}
+
+#[tokio::test]
+async fn a_daemon_whose_runtime_folder_was_removed_is_reached_again() {
+    let mut wk = TestDaemon::start().await;
+    wk.expect_trouble();
+    let session = wk.run(["--name", "stays", "--", "sh", "-c", "echo here; exec cat"]).await;
+    let before = wk.status().await;
+    for _ in 0..2 {
+        fs::remove_dir_all(wk.runtime()).unwrap();
+        // Whoever calls meanwhile cannot start a second one, and waits for the first.
+        wk.comes_up().await;
+        assert_eq!(wk.status().await.pid, before.pid);
+        assert_eq!(fs::metadata(wk.socket()).unwrap().mode() & 0o777, 0o600);
+        let mut terminal = Terminal::open(wk.call(["attach", "stays"]));
+        terminal.until_shows("here").await;
+        terminal.send("typed\r");
+        terminal.until_shows("typed").await;
+        terminal.send("\x1c");
+        assert_eq!(terminal.ended().await, 0);
+        assert!(wk.holder_socket(&session.id).exists(), "the holder's socket is back, too");
+    }
+    assert_eq!(wk.ok(["run", "--", "echo", "well"]).await, "well\n");
 }
 
 #[tokio::test]

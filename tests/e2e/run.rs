@@ -6,9 +6,11 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt, process::CommandExt},
     process::Stdio,
+    thread::{self, JoinHandle},
 };
 
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wk_model::{Phase, Status};
 use wk_tests::{Outcome, TestDaemon, Watch, within};
 
@@ -78,16 +80,20 @@ async fn it_is_a_filter_with_stderr_apart() {
     assert_eq!(wk.ok(["run", "--", "sh", "-c", tests]).await, "done\n");
 }
 
-#[tokio::test]
-async fn ten_megabytes_go_in_and_come_out() {
-    let wk = TestDaemon::start().await;
+fn noise(length: usize) -> Vec<u8> {
     let mut bits = 1_u64;
-    let input: Vec<u8> = std::iter::repeat_with(|| {
+    std::iter::repeat_with(|| {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (bits >> 56) as u8
     })
-    .take(10 << 20)
-    .collect();
+    .take(length)
+    .collect()
+}
+
+#[tokio::test]
+async fn ten_megabytes_go_in_and_come_out() {
+    let wk = TestDaemon::start().await;
+    let input = noise(10 << 20);
     let outcome = Outcome::fed(wk.call(["run", "--", "cat"]), &input).await;
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert_eq!(outcome.stdout.len(), input.len());
@@ -145,6 +151,62 @@ async fn a_filter_survives_its_daemon() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "got it\n");
     assert_eq!(output.status.code(), Some(7));
     drop(stdin);
+}
+
+/// Reads to the end. Says each time when another `step` bytes have come, and waits to go on.
+fn read_in_steps(
+    mut from: impl Read + Send + 'static,
+    step: usize,
+    go_on: std::sync::mpsc::Receiver<()>,
+) -> (JoinHandle<Vec<u8>>, UnboundedReceiver<usize>) {
+    let (sender, steps) = unbounded_channel();
+    let reader = thread::spawn(move || {
+        let (mut all, mut piece, mut told) = (Vec::new(), [0; 16 << 10], 0);
+        while let Ok(count @ 1..) = from.read(&mut piece) {
+            all.extend_from_slice(&piece[..count]);
+            if all.len() / step > told {
+                told = all.len() / step;
+                let _ = sender.send(told);
+                let _ = go_on.recv();
+            }
+        }
+        all
+    });
+    (reader, steps)
+}
+
+#[tokio::test]
+async fn twenty_daemons_die_under_a_filter_and_no_byte_is_lost_or_doubled() {
+    const KILLS: usize = 20;
+    let mut wk = TestDaemon::start().await;
+    wk.expect_trouble();
+    let input = noise(10 << 20);
+    let mut command = wk.call(["run", "--name", "filter", "--", "cat"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut stdin, bytes) = (child.stdin.take().unwrap(), input.clone());
+    let writer = thread::spawn(move || stdin.write_all(&bytes));
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let step = input.len() / (KILLS + 1);
+    let (reader, mut steps) = read_in_steps(child.stdout.take().unwrap(), step, may_go_on);
+    let mut kills = 0;
+    while let Some(step) = within("more output", steps.recv()).await {
+        // At the very end everything may have come, and nobody else starts a daemon.
+        if step <= KILLS {
+            wk.ok(["daemon", "start"]).await;
+            wk.kill().await;
+            kills += 1;
+        }
+        go_on.send(()).unwrap();
+    }
+    writer.join().unwrap().unwrap();
+    let output = reader.join().unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    assert_eq!(output.len(), input.len());
+    assert!(output == input, "bytes differ");
+    assert_eq!(kills, KILLS);
 }
 
 #[tokio::test]

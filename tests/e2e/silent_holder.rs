@@ -55,3 +55,27 @@ async fn a_silent_holder_is_unreachable_not_dead_and_comes_back() {
     wk.ok(["send", "frozen", "thawed", "--enter"]).await;
     session.until_shows("thawed").await;
 }
+
+#[tokio::test]
+async fn a_session_whose_holder_is_stopped_can_be_stopped() {
+    let wk = TestDaemon::start().await;
+    let session = wk.run(["--name", "frozen", "--", "cat"]).await;
+    session.holder().await.signal(Signal::STOP);
+    assert!(wk.ok(["stop", "frozen"]).await.contains(&session.id));
+    assert_eq!(session.ended().await.status, Some(Status::Cancelled));
+}
+
+#[tokio::test]
+async fn a_session_that_could_not_be_adopted_can_be_stopped() {
+    let mut wk = TestDaemon::start().await;
+    wk.expect_trouble();
+    let session = wk.run(["--name", "frozen", "--", "cat"]).await;
+    session.holder().await.signal(Signal::STOP);
+    wk.kill().await;
+    wk.ok(["daemon", "start"]).await;
+    let mut events = wk.events().await;
+    events.until_kind(&session.id, "session_unreachable").await;
+    wk.ok(["stop", "frozen"]).await;
+    assert_eq!(session.ended().await.status, Some(Status::Cancelled));
+    events.until_kind(&session.id, "session_closed").await;
+}

@@ -132,11 +132,14 @@ impl TestDaemon {
 
     /// Waits for a daemon that somebody else starts.
     pub async fn comes_up(&self) {
-        let mut sockets = FolderWatch::new(&self.runtime()).expect("the folder is there");
         let answers = async {
             while self.client.get::<DaemonStatus>("/daemon", &()).await.is_err() {
                 // A socket is made first and answers then: a moment that nothing tells of.
-                let _ = timeout(Duration::from_millis(20), sockets.changed()).await;
+                let folder =
+                    if self.runtime().is_dir() { self.runtime() } else { self.path().into() };
+                if let Ok(mut sockets) = FolderWatch::new(&folder) {
+                    let _ = timeout(Duration::from_millis(20), sockets.changed()).await;
+                }
             }
         };
         within("a daemon", answers).await;

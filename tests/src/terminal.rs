@@ -114,6 +114,13 @@ impl Terminal {
         }
     }
 
+    /// Waits for the next bytes, and takes them in; false once nobody has the line open.
+    pub async fn more(&mut self) -> bool {
+        let bytes = self.read().await;
+        bytes.iter().for_each(|bytes| self.take(bytes));
+        bytes.is_some()
+    }
+
     /// Takes in what has come so far.
     pub async fn catch_up(&mut self) {
         while let Ok(Some(bytes)) = tokio::time::timeout(Duration::ZERO, self.read()).await {

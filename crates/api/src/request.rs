@@ -156,4 +156,7 @@ pub struct AttachQuery {
     pub feed: bool,
     /// Lines of history to send before the screen.
     pub history: u32,
+    /// With `feed`: bytes of the output that the client has. It will say what it receives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
 }

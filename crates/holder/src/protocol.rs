@@ -7,7 +7,9 @@
 //!   [`Reply::Status`], [`Reply::Done`], [`Reply::Screen`] or [`Reply::Refused`]; between
 //!   answers the holder may send [`Reply::Bell`] and [`Reply::Activity`].
 //! - *attach* ([`Request::Attach`]): the client sends input, sizes and its leave; the holder
-//!   sends output, and at last [`Reply::Ended`].
+//!   sends output, and at last [`Reply::Ended`]. A feeder that says what it has received
+//!   ([`AttachRequest::received`]) loses nothing and sends nothing twice, whoever dies on the way:
+//!   both sides count bytes and keep what the other has not confirmed.
 //!
 //! Whoever launches a holder sends [`Request::Launch`] first, on the descriptor the holder
 //! was born with; that connection goes on as a control connection.
@@ -24,6 +26,12 @@ pub const VERSION: u32 = 1;
 
 /// A longer payload is refused, and the connection closed.
 pub const MAX_PAYLOAD: usize = 8 << 20;
+
+/// Bytes of one frame of what has to be sent in several.
+const PIECE: usize = 1 << 20;
+
+/// Input that a feeder may send before it hears by [`Reply::Taken`] that the child has read it.
+pub const FEED_WINDOW: usize = 256 << 10;
 
 /// Bytes before a payload.
 pub const HEADER: usize = 5;
@@ -46,6 +54,8 @@ pub enum Request {
     Detach,
     /// Send one [`Reply::Activity`] at the next output.
     Arm,
+    /// From a feeder: it has so many bytes of the attempt's output, of both streams together.
+    Received(u64),
 }
 
 /// From a holder.
@@ -68,6 +78,17 @@ pub enum Reply {
         cols: u16,
         rows: u16,
     },
+    /// To a feeder, first of all: which byte of the output comes next, and how many bytes of
+    /// its input are here already.
+    Resumed {
+        output: u64,
+        input: u64,
+    },
+    /// To a feeder: the child has read so many bytes of its input.
+    Taken(u64),
+    /// The beginning of a screen that is too long for one frame; the rest follows, and last of
+    /// all a [`Reply::Screen`].
+    ScreenPart(Vec<u8>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +152,9 @@ pub struct AttachRequest {
     pub feed: bool,
     /// Lines of history to send before the screen.
     pub history: u32,
+    /// With `feed`: the client has so many bytes of the output, and will say what it receives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +224,21 @@ fn size(frame: &Frame<'_>) -> Result<(u16, u16), ProtocolError> {
     }
 }
 
+fn put_counts<const N: usize>(out: &mut Vec<u8>, kind: u8, counts: [u64; N]) {
+    put_frame(out, kind, counts.map(u64::to_le_bytes).as_flattened());
+}
+
+fn counts<const N: usize>(frame: &Frame<'_>) -> Result<[u64; N], ProtocolError> {
+    let (words, rest) = frame.payload.as_chunks::<8>();
+    match <[[u8; 8]; N]>::try_from(words) {
+        Ok(words) if rest.is_empty() => Ok(words.map(u64::from_le_bytes)),
+        _ => {
+            let (length, want) = (frame.payload.len(), N * 8);
+            Err(ProtocolError::Length { kind: frame.kind, length, want })
+        }
+    }
+}
+
 impl Request {
     /// Appends the request's frame to `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
@@ -215,6 +254,7 @@ impl Request {
             Self::Attach(attach) => put_json(out, 9, attach),
             Self::Detach => put_frame(out, 10, &[]),
             Self::Arm => put_frame(out, 11, &[]),
+            Self::Received(bytes) => put_counts(out, 12, [*bytes]),
         }
     }
 
@@ -235,6 +275,10 @@ impl Request {
             9 => Self::Attach(json(frame)?),
             10 => Self::Detach,
             11 => Self::Arm,
+            12 => {
+                let [bytes] = counts(frame)?;
+                Self::Received(bytes)
+            }
             _ => return Ok(None),
         }))
     }
@@ -245,6 +289,30 @@ impl Reply {
     pub const OUTPUT: u8 = 70;
     /// The frame type of [`Reply::ErrorOutput`].
     pub const ERROR_OUTPUT: u8 = 71;
+    const SCREEN: u8 = 67;
+    const SCREEN_PART: u8 = 76;
+
+    /// The reply in frames that no reader refuses, however large a screen is.
+    pub fn frames(&self) -> Vec<Vec<u8>> {
+        let (kinds, bytes) = match self {
+            Self::Output(bytes) => ((Self::OUTPUT, Self::OUTPUT), bytes),
+            Self::Screen(bytes) => ((Self::SCREEN_PART, Self::SCREEN), bytes),
+            _ => ((0, 0), &Vec::new()),
+        };
+        if bytes.len() <= PIECE {
+            let mut frame = Vec::new();
+            self.put(&mut frame);
+            return vec![frame];
+        }
+        let pieces = bytes.chunks(PIECE);
+        let last = pieces.len() - 1;
+        let framed = pieces.enumerate().map(|(number, piece)| {
+            let mut frame = Vec::new();
+            put_frame(&mut frame, if number < last { kinds.0 } else { kinds.1 }, piece);
+            frame
+        });
+        framed.collect()
+    }
 
     /// Appends the reply's frame to `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
@@ -252,13 +320,16 @@ impl Reply {
             Self::Status(status) => put_json(out, 64, status),
             Self::Done => put_frame(out, 65, &[]),
             Self::Refused(why) => put_frame(out, 66, why.as_bytes()),
-            Self::Screen(bytes) => put_frame(out, 67, bytes),
+            Self::Screen(bytes) => put_frame(out, Self::SCREEN, bytes),
             Self::Bell => put_frame(out, 68, &[]),
             Self::Activity => put_frame(out, 69, &[]),
             Self::Output(bytes) => put_frame(out, Self::OUTPUT, bytes),
             Self::ErrorOutput(bytes) => put_frame(out, Self::ERROR_OUTPUT, bytes),
             Self::Ended(ended) => put_json(out, 72, ended),
             Self::Resized { cols, rows } => put_size(out, 73, *cols, *rows),
+            Self::Resumed { output, input } => put_counts(out, 74, [*output, *input]),
+            Self::Taken(bytes) => put_counts(out, 75, [*bytes]),
+            Self::ScreenPart(bytes) => put_frame(out, Self::SCREEN_PART, bytes),
         }
     }
 
@@ -268,7 +339,7 @@ impl Reply {
             64 => Self::Status(json(frame)?),
             65 => Self::Done,
             66 => Self::Refused(String::from_utf8_lossy(frame.payload).into_owned()),
-            67 => Self::Screen(frame.payload.to_vec()),
+            Self::SCREEN => Self::Screen(frame.payload.to_vec()),
             68 => Self::Bell,
             69 => Self::Activity,
             Self::OUTPUT => Self::Output(frame.payload.to_vec()),
@@ -278,6 +349,15 @@ impl Reply {
                 let (cols, rows) = size(frame)?;
                 Self::Resized { cols, rows }
             }
+            74 => {
+                let [output, input] = counts(frame)?;
+                Self::Resumed { output, input }
+            }
+            75 => {
+                let [bytes] = counts(frame)?;
+                Self::Taken(bytes)
+            }
+            Self::SCREEN_PART => Self::ScreenPart(frame.payload.to_vec()),
             _ => return Ok(None),
         }))
     }
@@ -300,6 +380,7 @@ mod tests {
             Request::Attach(AttachRequest { cols: Some(80), ..Default::default() }),
             Request::Detach,
             Request::Arm,
+            Request::Received(u64::MAX - 1),
         ];
         let mut wire = Vec::new();
         for request in &requests {
@@ -329,6 +410,9 @@ mod tests {
             Reply::ErrorOutput(b"err".to_vec()),
             Reply::Ended(Ended { ending, limit: Some(LimitKind::Time) }),
             Reply::Resized { cols: 1, rows: 2 },
+            Reply::Resumed { output: 7 << 40, input: 3 },
+            Reply::Taken(9),
+            Reply::ScreenPart(b"top".to_vec()),
         ] {
             let mut wire = Vec::new();
             reply.put(&mut wire);
@@ -339,10 +423,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_comes_in_pieces_that_every_reader_takes() {
+        let bytes: Vec<u8> = (0..MAX_PAYLOAD + 5).map(|number| (number >> 9) as u8).collect();
+        for reply in [Reply::Screen(bytes.clone()), Reply::Output(bytes.clone())] {
+            let (mut joined, mut last) = (Vec::new(), None);
+            for wire in reply.frames() {
+                last = Reply::read(&frame(&wire).unwrap().unwrap()).unwrap();
+                let Some(Reply::Screen(piece) | Reply::ScreenPart(piece) | Reply::Output(piece)) =
+                    &last
+                else {
+                    panic!("{last:?}")
+                };
+                joined.extend_from_slice(piece);
+            }
+            assert!(joined == bytes);
+            assert!(matches!(last, Some(Reply::Screen(_) | Reply::Output(_))));
+        }
+        assert_eq!(Reply::Bell.frames().len(), 1);
+    }
+
+    #[test]
     fn what_is_no_frame_is_an_error_and_the_unknown_is_skipped() {
         assert!(matches!(frame(&[255; 9]), Err(ProtocolError::TooLong(_))));
         let short = Frame { kind: 7, payload: &[1, 2], taken: 7 };
         assert!(matches!(Request::read(&short), Err(ProtocolError::Length { .. })));
+        let torn = Frame { kind: 74, payload: &[0; 15], taken: 20 };
+        assert!(matches!(Reply::read(&torn), Err(ProtocolError::Length { want: 16, .. })));
         let garbled = Frame { kind: 9, payload: b"{", taken: 6 };
         assert!(matches!(Request::read(&garbled), Err(ProtocolError::Payload { .. })));
         assert_eq!(Request::read(&Frame { kind: 200, payload: b"", taken: 5 }).unwrap(), None);

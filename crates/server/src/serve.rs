@@ -36,12 +36,22 @@ pub struct App {
 }
 
 /// Serves until `app.ending` is cancelled, then lets requests under way finish.
-pub async fn serve(listener: UnixListener, app: App) {
+///
+/// A `renewed` listener takes the place of the one before, whose socket is gone.
+pub async fn serve(
+    mut listener: UnixListener,
+    mut renewed: mpsc::Receiver<UnixListener>,
+    app: App,
+) {
     let (ending, connections) = (app.ending.clone(), TaskTracker::new());
     let router = routes::router(app);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            Some(anew) = renewed.recv() => {
+                listener = anew;
+                continue;
+            }
             () = ending.cancelled() => break,
         };
         match accepted {

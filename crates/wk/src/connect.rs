@@ -13,6 +13,9 @@ use crate::launch;
 /// How long a call is tried again whose daemon goes away meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a daemon that was just started may take to answer before another is tried.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Refuses to start a daemon where this is set.
 pub(crate) const NO_AUTOSTART: &str = "WK_NO_AUTOSTART";
 
@@ -94,7 +97,11 @@ impl Daemon {
 
     /// Waits until a daemon that was just started answers.
     pub(crate) async fn await_status(&self) -> anyhow::Result<DaemonStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        self.await_status_for(PATIENCE).await
+    }
+
+    async fn await_status_for(&self, patience: Duration) -> anyhow::Result<DaemonStatus> {
+        let deadline = Instant::now() + patience;
         // Where another caller's daemon came first, it may not listen yet.
         loop {
             match self.client.get("/daemon", &()).await {
@@ -113,9 +120,15 @@ impl Daemon {
         if !self.autostart {
             bail!("{why}, and {NO_AUTOSTART} is set: start one with `wk daemon start`");
         }
-        launch::start(&self.places)?;
-        self.await_status().await?;
-        Ok(())
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            launch::start(&self.places)?;
+            // It may be killed before it answers: then there must be another.
+            match self.await_status_for(AGAIN).await {
+                Err(_) if Instant::now() < deadline => {}
+                status => return status.map(drop),
+            }
+        }
     }
 }
 

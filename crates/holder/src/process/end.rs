@@ -92,8 +92,8 @@ impl Holder {
             last_lines: self.last_lines(ending),
         };
         let now = Instant::now();
-        if self.feeder_cut {
-            // It may never come: what is left for it is kept no longer than it takes to return.
+        if self.feeder_cut && !self.clients.feed.is_owed() {
+            // It may never come, and learns of the end elsewhere, too.
             self.expected_until = self.expected_until.map(|at| at.min(now + CONTROL_PATIENCE));
         }
         self.end = Some(End {
@@ -142,7 +142,7 @@ impl Holder {
         let Some(end) = &mut self.end else { return false };
         end.recorded = recorded || now >= end.since + DISK_PATIENCE;
         let told = end.untold.is_none() || now >= end.since + DISK_PATIENCE;
-        let waiting = self.clients.list.iter().any(|c| c.is_feed() && !c.outgoing.is_empty())
+        let waiting = self.clients.feeder_waits()
             || end.client_deadlines(&self.clients).any(|deadline| now < deadline);
         let expecting = self.expected_until.is_some();
         end.recorded && told && end.leftovers.is_none() && !waiting && !expecting

@@ -216,14 +216,18 @@ impl Holder {
         self.active = self.active.filter(here);
         match self.clients.remove_gone() {
             // Nobody is left to fill stdin.
-            Some(Departure::Left) => self.child.iter_mut().for_each(Child::end_input),
+            Some(Departure::Left) => {
+                self.clients.feed.leave();
+                self.child.iter_mut().for_each(Child::end_input);
+            }
             // With the next daemon it comes back: an end of the input now would be a lie.
-            Some(Departure::Cut) if self.end.is_none() => {
+            Some(Departure::Cut) if self.end.is_none() || self.clients.feed.is_owed() => {
                 self.feeder_cut = true;
                 self.expect_feeder(Instant::now());
             }
             Some(Departure::Cut) | None => {}
         }
+        self.clients.tell_feeder(self.child.as_ref().map_or(0, Child::input_waiting));
         if self.output.quiet_at.is_some() {
             self.hear_tape();
         }

@@ -80,6 +80,7 @@ impl Output {
             clients.output(kind, &self.filtered);
         } else {
             self.view.pass_over(bytes);
+            clients.pass_over(bytes.len());
         }
         if let Some(tape) = &mut self.tape {
             let next = tape.buffer();

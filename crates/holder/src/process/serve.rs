@@ -4,7 +4,7 @@ use std::{os::fd::AsRawFd, time::Duration};
 
 use rustix::process::Signal;
 use wk_holder::protocol::{
-    AttachRequest, HolderStatus, Reply, Request, SignalRequest, SignalTarget, VERSION,
+    AttachRequest, FEED_WINDOW, HolderStatus, Reply, Request, SignalRequest, SignalTarget, VERSION,
 };
 
 use super::{
@@ -18,15 +18,22 @@ use super::{
 /// Input that the child has not read; then a client who types has to wait.
 const MAX_INPUT: usize = 256 << 10;
 
+const TOO_LATE: &str = "its client was away for too long, and its input was ended";
+
 const HAS_ENDED: &str = "the session has ended";
 
 impl Holder {
     /// Carries out what a client has asked for, as far as there is room for its input.
     pub(crate) fn serve(&mut self, index: usize) {
         loop {
-            let full = self.child.as_ref().is_some_and(|c| c.input_waiting() >= MAX_INPUT);
+            let waiting = self.child.as_ref().map_or(0, Child::input_waiting);
+            let full = waiting >= MAX_INPUT;
+            // A feeder that confirms keeps to its window, and must be heard: what it confirms
+            // may be what makes the child read on.
+            let window = if self.clients.feed.confirms() { FEED_WINDOW } else { 0 };
             let Some(client) = self.clients.list.get_mut(index) else { return };
-            if client.leaving || (full && client.attached().is_some()) {
+            let room = MAX_INPUT + if client.is_feed() { window } else { 0 };
+            if client.leaving || (waiting >= room && client.attached().is_some()) {
                 return;
             }
             match client.next() {
@@ -61,7 +68,7 @@ impl Holder {
     pub(crate) fn stop_expecting(&mut self) {
         self.expected_until = None;
         self.reads_wait = false;
-        self.clients.take_kept();
+        self.clients.feed.give_up();
         // Nobody is left to fill stdin.
         self.child.iter_mut().for_each(Child::end_input);
     }
@@ -144,9 +151,11 @@ impl Holder {
                 self.resize(cols, rows, None);
                 Reply::Done
             }
-            Request::Launch(_) | Request::Attach(_) | Request::Detach | Request::Arm => {
-                Reply::Refused("this is a control connection".into())
-            }
+            Request::Launch(_)
+            | Request::Attach(_)
+            | Request::Detach
+            | Request::Arm
+            | Request::Received(_) => Reply::Refused("this is a control connection".into()),
         }
     }
 
@@ -157,9 +166,17 @@ impl Holder {
         else {
             return;
         };
-        if matches!(request, Request::Detach) {
-            client.leaving = true;
-            return;
+        match request {
+            Request::Detach => {
+                client.leaving = true;
+                return;
+            }
+            Request::Received(bytes) if attached.feed => {
+                self.clients.feed.confirm(*bytes);
+                client.leaving = self.end.is_some() && !self.clients.feed.is_owed();
+                return;
+            }
+            _ => {}
         }
         if attached.read_only || self.end.is_some() {
             return;
@@ -167,6 +184,9 @@ impl Holder {
         match request {
             Request::Input(bytes) => {
                 let size = attached.size;
+                if attached.feed {
+                    self.clients.feed.input(bytes.len());
+                }
                 if self.active.replace(descriptor) != Some(descriptor)
                     && let Some((cols, rows)) = size
                 {
@@ -188,30 +208,39 @@ impl Holder {
     fn attach(&mut self, index: usize, request: AttachRequest) {
         let size = request.cols.zip(request.rows).filter(|(cols, rows)| is_size(*cols, *rows));
         let Some(client) = self.clients.list.get_mut(index) else { return };
-        let AttachRequest { read_only, feed, history, .. } = request;
+        let AttachRequest { read_only, feed, history, received, .. } = request;
+        if feed && received.is_some() && self.clients.feed.was_given_up() {
+            // Half of an input must not be taken for the whole.
+            client.send(&Reply::Refused(TOO_LATE.into()));
+            client.leaving = true;
+            return;
+        }
         client.role = Role::Attached(Attached { read_only, feed, size, resync: false });
         let descriptor = client.fd.as_raw_fd();
         if let (false, Some((cols, rows))) = (read_only, size) {
             self.active = Some(descriptor);
             self.resize(cols, rows, Some(index));
         }
-        self.expected_until = None;
-        self.reads_wait = false;
-        let kept = self.clients.take_kept();
+        // Whoever only looks on is not the feeder that is waited for.
+        if feed || !self.clients.feed.is_expected() {
+            self.expected_until = None;
+            self.reads_wait = false;
+        }
         let now = self.output.view.size();
         let Some(client) = self.clients.list.get_mut(index) else { return };
         if size.is_some_and(|size| size != now) && now != (0, 0) {
             client.send(&Reply::Resized { cols: now.0, rows: now.1 });
         }
-        match kept {
+        if feed {
             // It is given everything; a view of it would be the same once more.
-            Some(kept) if feed => client.outgoing = kept,
-            _ if feed => {}
-            _ => client.send(&Reply::Output(self.output.view.redraw(history))),
+            self.clients.join_feeder(index, received);
+        } else {
+            client.send(&Reply::Output(self.output.view.redraw(history)));
         }
+        let Some(client) = self.clients.list.get_mut(index) else { return };
         if let Some(end) = &self.end {
             client.send(&Reply::Ended(end.ended.clone()));
-            client.leaving = true;
+            client.leaving = !(feed && self.clients.feed.is_owed());
         }
         client.flush();
     }

@@ -132,7 +132,7 @@ impl Holder {
     pub(crate) fn expect_feeder(&mut self, since: Instant) {
         self.expected_until = Some(since + FEEDER_PATIENCE);
         self.reads_wait = true;
-        self.clients.keep_output();
+        self.clients.feed.expect();
     }
 
     /// The command runs: tell it, and record what comes.

@@ -2,8 +2,12 @@
 
 use std::io::Read;
 
-use wk_holder::protocol::{AttachRequest, Reply, Request, ScreenRequest, StopRequest};
+use wk_holder::{
+    protocol::{AttachRequest, MAX_PAYLOAD, Reply, Request, ScreenRequest, StopRequest},
+    spec::Stdio,
+};
 use wk_model::Ending;
+use wk_terminal::{Screen, Size};
 
 use crate::harness::{Session, script, spec};
 
@@ -38,6 +42,28 @@ fn history_comes_before_the_screen() {
     client.until_shows("100");
     let raw = String::from_utf8_lossy(&client.raw).into_owned();
     assert!(raw.contains("\r\n60\r\n") && !raw.contains("\r\n20\r\n"), "{raw:?}");
+}
+
+#[test]
+fn a_screen_larger_than_a_frame_is_shown_and_redrawn_whole() {
+    let script = r#"awk 'BEGIN {
+        printf "\033[4;38;2;201;202;203;48;2;204;205;206;58:2::207:208:209m"
+        for (i = 0; i < 70000; i++) printf "\033[1mx\033[22my"
+        printf "\033[0mthe end"
+    }'; read line"#;
+    let mut spec = crate::harness::script(script);
+    spec.stdio = Stdio::Terminal { cols: 1000, rows: 160 };
+    let mut session = Session::start(&spec);
+    session.until_screen_shows("the end");
+    let drawn = session.control.screen_bytes(ScreenRequest { ansi: true, history: true });
+    assert!(drawn.len() > MAX_PAYLOAD, "{} bytes fit one frame", drawn.len());
+    assert!(drawn.ends_with(b"the end\n"));
+    let mut client =
+        session.attach(AttachRequest { cols: Some(1000), rows: Some(160), ..Default::default() });
+    client.screen = Screen::new(Size::new(1000, 160).unwrap(), 0);
+    client.until_shows("the end");
+    assert!(client.raw.len() > MAX_PAYLOAD, "{} bytes fit one frame", client.raw.len());
+    assert!(client.screen.ansi(false).as_bytes() == drawn, "it looks otherwise");
 }
 
 #[test]

@@ -325,12 +325,21 @@ impl Connection {
         self.answer()
     }
 
+    pub(crate) fn screen_bytes(&mut self, request: protocol::ScreenRequest) -> Vec<u8> {
+        self.send(&Request::Screen(request));
+        let mut screen = Vec::new();
+        loop {
+            match self.answer() {
+                Reply::ScreenPart(part) => screen.extend(part),
+                Reply::Screen(end) => return [screen, end].concat(),
+                other => panic!("a screen was answered with {other:?}"),
+            }
+        }
+    }
+
     pub(crate) fn screen(&mut self, history: bool) -> String {
         let request = protocol::ScreenRequest { ansi: false, history };
-        match self.ask(&Request::Screen(request)) {
-            Reply::Screen(bytes) => String::from_utf8(bytes).unwrap(),
-            other => panic!("a screen was answered with {other:?}"),
-        }
+        String::from_utf8(self.screen_bytes(request)).unwrap()
     }
 }
 

@@ -10,8 +10,14 @@ use wk_model::Ending;
 
 use crate::harness::{PIPES, Session, script, spec};
 
-const FEED: AttachRequest =
-    AttachRequest { feed: true, read_only: false, cols: None, rows: None, history: 0 };
+const FEED: AttachRequest = AttachRequest {
+    feed: true,
+    read_only: false,
+    cols: None,
+    rows: None,
+    history: 0,
+    received: None,
+};
 
 #[test]
 fn ten_megabytes_pass_through_unharmed() {

@@ -36,6 +36,7 @@ pub(crate) async fn attach(
         rows: query.rows,
         feed: query.feed,
         history: query.history,
+        received: query.received,
     };
     let holder = order(&app, |answer| Order::Attach { session_id, request, answer }).await?;
     let upgrade = hyper::upgrade::on(&mut http);

@@ -47,7 +47,23 @@ pub async fn connect(
     session_id: SessionId,
     holder: ProcessId,
 ) -> Result<Launched, ConnectError> {
-    let stream = match UnixStream::connect(socket).await {
+    let mut wire = Wire::new(proven(socket, session_id, holder).await?);
+    wire.send(&Request::Hello(Hello { version: VERSION })).await?;
+    let status = timeout(PATIENCE, status(&mut wire)).await.map_err(|_| stopped())??;
+    if status.session_id != session_id || status.holder != holder {
+        return Err(ConnectError::Impostor { path: socket.display().to_string(), session_id });
+    }
+    Ok(Launched { status, wire })
+}
+
+/// A connection whose other end is that very holder, by the kernel's word.
+async fn proven(
+    socket: &Path,
+    session_id: SessionId,
+    holder: ProcessId,
+) -> Result<UnixStream, ConnectError> {
+    let connected = timeout(PATIENCE, UnixStream::connect(socket)).await;
+    let stream = match connected.map_err(|_| stopped())? {
         Ok(stream) => stream,
         Err(error) if host::liveness(&holder) == Liveness::Dead => {
             tracing::debug!(%session_id, %error, "a holder is gone");
@@ -55,20 +71,15 @@ pub async fn connect(
         }
         Err(_) => renewed(socket, &holder).await?,
     };
-    let impostor = || ConnectError::Impostor { path: socket.display().to_string(), session_id };
     let peer = stream.peer_cred().map_err(|error| ConnectError::Silent(error.to_string()))?;
     if peer.pid() != i32::try_from(holder.pid).ok() || host::liveness(&holder) != Liveness::Alive {
-        return Err(impostor());
+        return Err(ConnectError::Impostor { path: socket.display().to_string(), session_id });
     }
-    let mut wire = Wire::new(stream);
-    wire.send(&Request::Hello(Hello { version: VERSION })).await?;
-    let status = timeout(PATIENCE, status(&mut wire))
-        .await
-        .map_err(|_| ConnectError::Silent("no answer; is it stopped?".into()))??;
-    if status.session_id != session_id || status.holder != holder {
-        return Err(impostor());
-    }
-    Ok(Launched { status, wire })
+    Ok(stream)
+}
+
+fn stopped() -> ConnectError {
+    ConnectError::Silent("no answer; is it stopped?".into())
 }
 
 async fn status(wire: &mut Wire) -> Result<HolderStatus, ConnectError> {
@@ -112,12 +123,15 @@ async fn renewed(socket: &Path, holder: &ProcessId) -> Result<UnixStream, Connec
 }
 
 /// Opens a connection on which a client attaches; from here on both sides speak for themselves.
-pub async fn attach(socket: &Path, request: AttachRequest) -> Result<UnixStream, ConnectError> {
-    let stream = timeout(PATIENCE, UnixStream::connect(socket))
-        .await
-        .map_err(|_| ConnectError::Silent("no answer; is it stopped?".into()))?
-        .map_err(|error| ConnectError::Silent(error.to_string()))?;
-    let mut wire = Wire::new(stream);
+///
+/// The holder is proven, and its socket made anew, as [`connect`] does.
+pub async fn attach(
+    socket: &Path,
+    session_id: SessionId,
+    holder: ProcessId,
+    request: AttachRequest,
+) -> Result<UnixStream, ConnectError> {
+    let mut wire = Wire::new(proven(socket, session_id, holder).await?);
     wire.send(&Request::Attach(request)).await?;
     Ok(wire.into_stream())
 }

@@ -17,6 +17,9 @@ use super::{Launched, Wire};
 /// A holder that is well answers in well under a millisecond.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// More than the largest screen has, with all its history and colours.
+const MAX_SCREEN: usize = 256 << 20;
+
 /// What a link tells.
 #[derive(Debug)]
 pub enum Report {
@@ -42,6 +45,7 @@ pub enum LinkError {
 pub struct HolderLink {
     pub attempt: u32,
     pub socket: PathBuf,
+    pub holder: ProcessId,
     asks: mpsc::Sender<Ask>,
 }
 
@@ -71,9 +75,11 @@ impl HolderLink {
             out,
             waiting: VecDeque::new(),
             watchers: Vec::new(),
+            screen: Vec::new(),
         };
-        tokio::spawn(link.run(wire, queue, status.holder));
-        Self { attempt: status.attempt, socket, asks }
+        let holder = status.holder;
+        tokio::spawn(link.run(wire, queue, holder));
+        Self { attempt: status.attempt, socket, holder, asks }
     }
 
     /// Whether the holder has ended, or was cut off: it can be asked nothing more.
@@ -112,6 +118,8 @@ struct Link {
     waiting: VecDeque<oneshot::Sender<Reply>>,
     /// Who waits for output.
     watchers: Vec<oneshot::Sender<()>>,
+    /// The beginning of a screen whose end is still to come.
+    screen: Vec<u8>,
 }
 
 impl Link {
@@ -172,7 +180,15 @@ impl Link {
                     let _ = watcher.send(());
                 }
             }
-            answer => {
+            Reply::ScreenPart(part) if self.screen.len() < MAX_SCREEN => self.screen.extend(part),
+            Reply::ScreenPart(_) => {}
+            mut answer => {
+                if let Reply::Screen(end) = &mut answer
+                    && !self.screen.is_empty()
+                {
+                    let beginning = std::mem::take(&mut self.screen);
+                    *end = [beginning, std::mem::take(end)].concat();
+                }
                 if let Some(waiting) = self.waiting.pop_front() {
                     // An asker whose patience ended is gone.
                     let _ = waiting.send(answer);

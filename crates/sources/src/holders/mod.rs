@@ -6,10 +6,12 @@
 mod connect;
 mod launch;
 mod link;
+mod wake;
 
 pub use connect::{ConnectError, attach, connect};
 pub use launch::{LaunchError, Launched, launch};
 pub use link::{HolderLink, LinkError, Report};
+pub use wake::wake;
 
 use tokio::net::UnixStream;
 use wk_holder::protocol::{Frame, HEADER, MAX_PAYLOAD, ProtocolError, Reply, Request, frame};

@@ -1,21 +1,30 @@
 //! One connection to a session's holder, from the redraw to its end.
 
+use std::time::Duration;
+
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use wk_api::OutputStream;
 use wk_holder::protocol::{Ended, Reply, Request};
 
 use super::{
     detach_key::{Detacher, Outcome, PATIENCE},
+    feed::Feed,
     frames::Frames,
     output::Output,
 };
 
 /// Typed bytes that may wait for a session that does not read.
 const MAX_WAITING: usize = 1 << 20;
+
+/// Output is confirmed whenever it is so much more.
+const CONFIRMED: u64 = 64 << 10;
+
+/// How long the last confirmation may take; who does not get it waits, and gives up.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How a connection came to its end.
 #[derive(Debug)]
@@ -39,18 +48,14 @@ pub(crate) struct Input {
     pub detacher: Option<Detacher>,
     /// Never sends what is typed.
     pub read_only: bool,
-    /// Nothing of stdin may be lost, and its end is passed on.
-    pub feed: bool,
+    /// Some: nothing of stdin may be lost or doubled, and its end is passed on.
+    pub feed: Option<Feed>,
     /// The size of our terminal, where we have one.
     pub size: Option<watch::Receiver<(u16, u16)>>,
     /// Frames that wait to be sent.
     pub waiting: Vec<u8>,
     /// When a press of the detach key has waited long enough.
     pub patience: Option<Instant>,
-    /// Stdin has ended, and the session must hear of it.
-    pub ended: bool,
-    /// Bytes of stdin that were on their way to the session.
-    pub bytes: u64,
 }
 
 impl Input {
@@ -58,7 +63,7 @@ impl Input {
     pub(crate) async fn take(&mut self) -> Option<Turn> {
         // Where input must not be lost it waits in its pipe; a terminal is always read, since
         // the detach key must work even when the session reads nothing.
-        let listens = !self.feed || self.waiting.len() < MAX_WAITING;
+        let listens = self.feed.as_ref().is_none_or(Feed::has_room);
         let patience = self.patience;
         tokio::select! {
             chunk = receive_chunk(&mut self.stdin), if listens => self.typed(chunk),
@@ -74,13 +79,13 @@ impl Input {
     fn typed(&mut self, chunk: Option<Vec<u8>>) -> Option<Turn> {
         let Some(chunk) = chunk else {
             self.stdin = None;
-            self.ended = true;
-            if self.feed {
-                Request::InputEnd.put(&mut self.waiting);
-            }
+            self.feed.iter_mut().for_each(Feed::end);
             return None;
         };
-        self.bytes += chunk.len() as u64;
+        if let Some(feed) = &mut self.feed {
+            feed.push(&chunk);
+            return None;
+        }
         let (mut bytes, mut outcome) = (Vec::new(), Outcome::Forwarded);
         match &mut self.detacher {
             Some(detacher) => outcome = detacher.feed(&chunk, &mut bytes),
@@ -98,6 +103,17 @@ impl Input {
     }
 }
 
+/// What a feeder has heard and received, for the direction that sends.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// The holder has so much of our input.
+    resumed: Option<u64>,
+    /// The child has read so much of it.
+    taken: u64,
+    /// We have so much output.
+    received: u64,
+}
+
 /// Leads one connection until something ends it.
 pub(crate) async fn exchange(
     stream: impl AsyncRead + AsyncWrite,
@@ -105,53 +121,132 @@ pub(crate) async fn exchange(
     output: &mut Output,
 ) -> Turn {
     let (read, write) = tokio::io::split(stream);
-    tokio::select! {
-        turn = receive(Frames::new(read), output) => turn,
-        turn = send(write, input) => turn,
+    let feeds = input.feed.is_some();
+    let (tell, heard) = watch::channel(Heard { received: output.bytes, ..Heard::default() });
+    let mut line = Line { write, sending: Vec::new(), sent: 0, open: true, heard };
+    let turn = tokio::select! {
+        turn = receive(Frames::new(read), output, feeds.then_some(&tell)) => turn,
+        turn = line.send(input) => turn,
+    };
+    if let (true, Turn::Ended(_)) = (feeds, &turn) {
+        // Then the holder may go. Where that fails, we have everything all the same.
+        let _ = timeout(FAREWELL, line.confirm_all(output.bytes)).await;
     }
+    turn
 }
 
-async fn receive(mut frames: Frames<impl AsyncRead + Unpin>, output: &mut Output) -> Turn {
+async fn receive(
+    mut frames: Frames<impl AsyncRead + Unpin>,
+    output: &mut Output,
+    tell: Option<&watch::Sender<Heard>>,
+) -> Turn {
+    let note = |change: &dyn Fn(&mut Heard)| {
+        if let Some(tell) = tell {
+            tell.send_modify(change);
+        }
+    };
     loop {
         let (stream, bytes) = match frames.next().await {
             Ok(Some(Reply::Output(bytes))) => (OutputStream::Stdout, bytes),
             Ok(Some(Reply::ErrorOutput(bytes))) => (OutputStream::Stderr, bytes),
             Ok(Some(Reply::Ended(ended))) => return Turn::Ended(ended),
             Ok(Some(Reply::Refused(why))) => return Turn::Refused(why),
+            Ok(Some(Reply::Resumed { output: at, .. })) if at != output.bytes => {
+                let (have, why) = (output.bytes, "what was in between is lost");
+                return Turn::Refused(format!(
+                    "{have} bytes of output are here, {at} there: {why}"
+                ));
+            }
+            Ok(Some(Reply::Resumed { input, .. })) => {
+                note(&|heard| heard.resumed = Some(input));
+                continue;
+            }
+            Ok(Some(Reply::Taken(input))) => {
+                note(&|heard| heard.taken = input);
+                continue;
+            }
             Ok(Some(_)) => continue,
             Ok(None) | Err(_) => return Turn::Cut,
         };
         if let Err(error) = output.write(stream, bytes).await {
             return Turn::OutputGone(error);
         }
+        let received = output.bytes;
+        note(&|heard| heard.received = received);
     }
 }
 
-async fn send(mut write: impl AsyncWrite + Unpin, input: &mut Input) -> Turn {
-    let (mut sending, mut sent, mut open) = (Vec::new(), 0, true);
-    loop {
-        if sent == sending.len() {
-            (sending, sent) = (std::mem::take(&mut input.waiting), 0);
-        }
-        tokio::select! {
-            written = write.write(&sending[sent..]), if open && sent < sending.len() => {
-                let written = written.unwrap_or(0);
-                sent += written;
-                // Whether the session has ended or the connection is cut, the other
-                // direction knows.
-                open = written > 0;
+/// The direction that sends.
+struct Line<W> {
+    write: W,
+    sending: Vec<u8>,
+    sent: usize,
+    open: bool,
+    heard: watch::Receiver<Heard>,
+}
+
+impl<W: AsyncWrite + Unpin> Line<W> {
+    async fn send(&mut self, input: &mut Input) -> Turn {
+        let mut confirmed = self.heard.borrow().received;
+        loop {
+            if self.sent == self.sending.len() {
+                if let Some(feed) = &mut input.feed {
+                    feed.put_next(&mut input.waiting);
+                }
+                (self.sending, self.sent) = (std::mem::take(&mut input.waiting), 0);
             }
-            turn = input.take() => {
-                if let Some(turn) = turn {
-                    return turn;
+            tokio::select! {
+                written = self.write.write(&self.sending[self.sent..]),
+                    if self.open && self.sent < self.sending.len() =>
+                {
+                    let written = written.unwrap_or(0);
+                    self.sent += written;
+                    // Whether the session has ended or the connection is cut, the other
+                    // direction knows.
+                    self.open = written > 0;
+                }
+                turn = input.take() => {
+                    if let Some(turn) = turn {
+                        return turn;
+                    }
+                }
+                Ok(()) = self.heard.changed() => {
+                    let heard = *self.heard.borrow_and_update();
+                    if let Some(refused) = hear(input, heard, &mut confirmed) {
+                        return refused;
+                    }
                 }
             }
-        }
-        if !open {
-            (sending, sent) = (Vec::new(), 0);
-            input.waiting.clear();
+            if !self.open {
+                (self.sending, self.sent) = (Vec::new(), 0);
+                input.waiting.clear();
+            }
         }
     }
+
+    /// Sends the rest of what was begun, and that all output is here.
+    async fn confirm_all(&mut self, received: u64) -> std::io::Result<()> {
+        let mut rest = self.sending.split_off(self.sent);
+        Request::Received(received).put(&mut rest);
+        self.write.write_all(&rest).await?;
+        self.write.flush().await
+    }
+}
+
+/// Takes in what the other direction has heard.
+fn hear(input: &mut Input, heard: Heard, confirmed: &mut u64) -> Option<Turn> {
+    let feed = input.feed.as_mut()?;
+    if let Some(resumed) = heard.resumed.filter(|_| !feed.is_open())
+        && !feed.resume(resumed)
+    {
+        return Some(Turn::Refused("it has another input than ours".into()));
+    }
+    feed.taken(heard.taken);
+    if heard.received >= *confirmed + CONFIRMED {
+        *confirmed = heard.received;
+        Request::Received(*confirmed).put(&mut input.waiting);
+    }
+    None
 }
 
 async fn receive_chunk(stdin: &mut Option<mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
@@ -179,8 +274,6 @@ async fn until(moment: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
     use wk_holder::protocol;
     use wk_model::Ending;
@@ -290,7 +383,8 @@ mod tests {
         let (near, mut far) = duplex(64);
         let (mut output, ..) = captured();
         let (typing, stdin) = mpsc::channel(4);
-        let mut input = Input { stdin: Some(stdin), feed: true, ..Input::default() };
+        let feed = Some(Feed::default());
+        let mut input = Input { stdin: Some(stdin), feed, ..Input::default() };
         tokio::spawn(async move {
             for _ in 0..50 {
                 typing.send(vec![b'\x1c'; 64 << 10]).await.unwrap();
@@ -298,10 +392,14 @@ mod tests {
         });
         let holder = tokio::spawn(async move {
             let (mut buffer, mut bytes) = (Vec::new(), 0);
+            reply(&mut far, Reply::Resumed { output: 0, input: 0 }).await;
             loop {
                 while let Some(frame) = protocol::frame(&buffer).unwrap() {
                     match Request::read(&frame).unwrap().unwrap() {
-                        Request::Input(input) => bytes += input.len(),
+                        Request::Input(input) => {
+                            bytes += input.len();
+                            reply(&mut far, Reply::Taken(bytes as u64)).await;
+                        }
                         Request::InputEnd => return bytes,
                         other => panic!("{other:?}"),
                     }

@@ -14,6 +14,7 @@
 
 pub(crate) mod detach_key;
 mod exchange;
+mod feed;
 mod frames;
 mod input;
 mod leaving;

@@ -10,6 +10,7 @@ use wk_client::Client;
 use super::{
     ended_code,
     exchange::Input,
+    feed::Feed,
     input::read_stdin,
     output::Output,
     reattach::{Attachment, End, OnSignal, send_signal},
@@ -29,10 +30,10 @@ pub(crate) async fn feed(
     let mut attachment = Attachment {
         daemon,
         session_id: &view.session_id,
-        query: AttachQuery { feed: true, ..AttachQuery::default() },
+        query: AttachQuery { feed: true, received: Some(0), ..AttachQuery::default() },
         input: Input {
             stdin: Some(read_stdin().context("cannot start a thread")?),
-            feed: true,
+            feed: Some(Feed::default()),
             ..Input::default()
         },
         output: Output::start().context("cannot start a thread")?,

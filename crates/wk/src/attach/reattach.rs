@@ -5,11 +5,12 @@ use std::{pin::pin, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use wk_api::{AttachQuery, SessionView, SignalRequest, WaitQuery, Waited, problem_type};
 use wk_client::{AttachStream, Client, ClientError};
-use wk_holder::protocol::{Ended, Request};
+use wk_holder::protocol::Ended;
 use wk_model::Phase;
 
 use super::{
     exchange::{Input, Turn, exchange},
+    feed::Feed,
     output::Output,
     signals::Signals,
 };
@@ -20,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a daemon may take to hear of an end that we have heard of.
 const KNOWN: Duration = Duration::from_secs(2);
+
+/// A holder ends the input of a session when its feeder has been away for 10 s; a moment less.
+const AWAY: Duration = Duration::from_secs(9);
 
 /// How it all came to its end.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ pub(crate) struct Attachment<'a> {
     pub on_signal: OnSignal,
     /// Connections that were cut.
     pub cuts: u32,
-    /// A connection was cut after stdin had said something: nobody knows what arrived.
+    /// We were away for so long that the session may have been told that its input has ended.
     pub input_doubtful: bool,
 }
 
@@ -88,11 +92,13 @@ impl Attachment<'_> {
                 Err(signal) => return Ok(End::Signal(signal)),
             }
             self.cuts += 1;
-            self.input_doubtful |= self.input.bytes > 0;
+            let cut_at = Instant::now();
             joined = match self.rejoin().await? {
                 Ok(joined) => joined,
                 Err(end) => return Ok(end),
             };
+            let unfinished = self.input.feed.as_ref().is_some_and(Feed::is_unfinished);
+            self.input_doubtful |= unfinished && cut_at.elapsed() > AWAY;
         }
     }
 
@@ -125,8 +131,9 @@ impl Attachment<'_> {
     async fn rejoin(&mut self) -> anyhow::Result<Result<Joined, End>> {
         // Part of a frame may have been sent: what waited cannot go on where it was.
         self.input.waiting.clear();
-        if self.input.feed && self.input.ended {
-            Request::InputEnd.put(&mut self.input.waiting);
+        if let Some(feed) = &mut self.input.feed {
+            feed.cut();
+            self.query.received = Some(self.output.bytes);
         }
         if let (Some(cols), Some(rows), Some(size)) =
             (&mut self.query.cols, &mut self.query.rows, &self.input.size)

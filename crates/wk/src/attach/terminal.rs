@@ -57,6 +57,7 @@ pub(crate) async fn attach(
             rows: size.map(|(_, rows)| rows),
             feed: false,
             history: options.history,
+            received: None,
         },
         input: Input {
             stdin: interactive.then(read_stdin).transpose().context("cannot start a thread")?,

@@ -29,7 +29,7 @@ use wk_sources::{
 
 use super::{
     core::{Core, NameGuard, draft, failed},
-    driver, lost, recover,
+    driver, lost, recover, working_directory,
 };
 use crate::config::Settings;
 
@@ -58,7 +58,8 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
         return known(core, session_id).await;
     }
     let settings = core.settings();
-    let spec = spec(&request, &settings, new_id()?)?;
+    let directory = working_directory::find(request.working_directory.as_ref()).await?;
+    let spec = spec(&request, &settings, new_id()?, directory)?;
     let name = name(core, request.name.as_deref())?;
     let created = created(&request, &spec, recovery(&request, &settings), by.uid, idempotency_key)?;
     let session_id = spec.session_id;
@@ -240,6 +241,7 @@ fn spec(
     request: &CreateSession,
     settings: &Settings,
     session_id: SessionId,
+    working_directory: OsText,
 ) -> Result<Spec, Problem> {
     if request.command.first().is_none_or(|program| program.as_bytes().is_empty()) {
         return Err(bad_request("`command` must name a program"));
@@ -249,7 +251,6 @@ fn spec(
     if request.resume.as_ref().is_some_and(names_none) {
         return Err(bad_request("`resume` must name a program"));
     }
-    let working_directory = working_directory(request)?;
     let environment = match &request.environment {
         Some(environment) => environment.clone(),
         None => super::world::daemon_environment()
@@ -342,27 +343,6 @@ fn keep_descendants(request: &CreateSession, settings: &Settings) -> Result<bool
 fn text_of_variable(name: &std::ffi::OsStr, value: &std::ffi::OsStr) -> Option<OsText> {
     use std::os::unix::ffi::OsStrExt;
     OsText::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
-}
-
-/// The folder must be there: later, nobody could be told.
-fn working_directory(request: &CreateSession) -> Result<OsText, Problem> {
-    use std::os::unix::ffi::OsStrExt;
-    let Some(given) = &request.working_directory else {
-        let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
-        return OsText::new(home.as_bytes()).map_err(|error| bad_request(error.to_string()));
-    };
-    let path = Path::new(std::ffi::OsStr::from_bytes(given.as_bytes()));
-    let shown = path.display();
-    if path.is_relative() {
-        return Err(bad_request(format!("the working directory `{shown}` must be absolute")));
-    }
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Ok(given.clone()),
-        Ok(_) => Err(bad_request(format!("the working directory `{shown}` is not a folder"))),
-        Err(error) => {
-            Err(bad_request(format!("cannot use the working directory `{shown}`: {error}")))
-        }
-    }
 }
 
 /// The kernel takes so many bytes of one argument (`MAX_ARG_STRLEN`), and of all together a

@@ -1,16 +1,16 @@
 //! The driver: carries out orders and acts on what holders report, side by side.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::UnixStream, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wk_api::Problem;
 use wk_holder::{
     protocol::{Reply, Request, SignalRequest},
-    record::Entry,
+    record::{self, Entry},
 };
 use wk_journal::JournalError;
-use wk_model::{Change, Draft, Requester, SessionId, Source};
+use wk_model::{Change, Draft, ProcessId, Requester, SessionId, Source};
 use wk_server::{Answer, Order, bad_request, conflict, internal, unreachable};
 use wk_sources::holders::{self, LinkError, Report};
 
@@ -179,10 +179,29 @@ async fn attach(
     session_id: SessionId,
     request: wk_holder::protocol::AttachRequest,
 ) -> Result<UnixStream, Problem> {
-    let link = core.link(session_id).await?;
-    holders::attach(&link.socket, request)
+    let (socket, holder) = match core.link(session_id).await {
+        Ok(link) => (link.socket, link.holder),
+        Err(problem) => remaining(core, session_id).ok_or(problem)?,
+    };
+    holders::attach(&socket, session_id, holder, request)
         .await
         .map_err(|error| unreachable(format!("session {session_id}: {error}")))
+}
+
+/// The holder of an ended session that is still there: it has output for a feeder that an
+/// earlier daemon cut off.
+fn remaining(core: &Core, session_id: SessionId) -> Option<(PathBuf, ProcessId)> {
+    let session = core.journal.session(session_id).ok().flatten()?;
+    let folder = core.folder(session_id);
+    if !session.is_ended() || !record::is_held(&folder, session.attempt) {
+        return None;
+    }
+    let read = record::read(&folder, session.attempt, 0).ok()?;
+    let holder = read.entries.iter().find_map(|entry| match &entry.change {
+        Change::AttemptStarted(started) => Some(started.holder),
+        _ => None,
+    })?;
+    Some((core.places.holder_socket(session_id.as_str(), session.attempt), holder))
 }
 
 async fn remove(core: &Core, session_id: SessionId, by: Requester) -> Result<(), Problem> {

@@ -235,7 +235,8 @@ pub(super) fn watch(core: Arc<Core>, session_id: SessionId, attempt: u32, holder
         sleep(AGAIN).await;
         let session = core.journal.session(session_id).ok().flatten();
         let runs = session.is_some_and(|session| matches!(session.life, Life::Running { .. }));
-        if !runs {
+        // Somebody who needed it may have reached it meanwhile.
+        if !runs || core.is_held(session_id) {
             return;
         }
         // Boxed: reaching may watch again.

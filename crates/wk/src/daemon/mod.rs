@@ -10,8 +10,10 @@
 //! their records and the journal. What was under way is taken up by [`adopt`] of the next one.
 
 mod adopt;
+mod awake;
 mod core;
 mod create;
+mod door;
 mod driver;
 mod lock;
 mod log;
@@ -20,13 +22,13 @@ mod recover;
 mod salvage;
 mod stop;
 mod turns;
+mod working_directory;
 mod world;
 
 use std::{io::Write, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{
-    net::UnixListener,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -37,7 +39,7 @@ use wk_journal::Journal;
 use wk_model::Change;
 use wk_server::App;
 
-use self::core::Core;
+use self::{core::Core, door::Door, lock::Lock};
 use crate::config::Settings;
 
 pub(crate) use self::{
@@ -58,7 +60,7 @@ pub(crate) fn run(
     ready: Option<OwnedFd>,
 ) -> anyhow::Result<()> {
     places.make()?;
-    let _lock = lock::lock(&places)?;
+    let lock = Arc::new(lock::lock(&places)?);
     let _log = log::start(&places, &settings)?;
     world::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -67,7 +69,9 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let result = runtime.block_on(watch(places, settings, ready));
+    let result = runtime.block_on(watch(places, settings, &lock, ready));
+    // A thread may hang on a network that is down: it is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match &result {
         Ok(()) => tracing::info!("the daemon ends; sessions go on"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the daemon ends"),
@@ -75,7 +79,12 @@ pub(crate) fn run(
     result
 }
 
-async fn watch(places: Places, settings: Settings, ready: Option<OwnedFd>) -> anyhow::Result<()> {
+async fn watch(
+    places: Places,
+    settings: Settings,
+    lock: &Arc<Lock>,
+    ready: Option<OwnedFd>,
+) -> anyhow::Result<()> {
     let started_at = host::now().time;
     let (journal, set_aside) = open_journal(&places).await?;
     let (reports, heard) = mpsc::channel(WAITING);
@@ -100,7 +109,9 @@ async fn watch(places: Places, settings: Settings, ready: Option<OwnedFd>) -> an
         salvage::salvage(&core).await;
     }
 
-    let listener = listen(&places)?;
+    let (door, listener) = Door::open(&places, lock)?;
+    let (renew, renewed) = mpsc::channel(1);
+    tokio::spawn(door.keep(renew));
     let driver = tokio::spawn(driver::run(core.clone(), ordered, heard, ending.clone()));
     // A holder that does not answer holds up nobody but those who ask for it.
     let adopting = tokio::spawn(adopt::adopt(core.clone()));
@@ -117,7 +128,7 @@ async fn watch(places: Places, settings: Settings, ready: Option<OwnedFd>) -> an
         warnings: Arc::new(warnings),
         ending: ending.clone(),
     };
-    let server = tokio::spawn(wk_server::serve(listener, app));
+    let server = tokio::spawn(wk_server::serve(listener, renewed, app));
     until_told(&core, &ending).await?;
     // A client of the next daemon must not find the door of this one.
     let _ = std::fs::remove_file(places.socket());
@@ -135,14 +146,6 @@ async fn open_journal(places: &Places) -> anyhow::Result<(Journal, Option<std::p
     let path = places.state.join("journal.db");
     let opened = tokio::task::spawn_blocking(move || Journal::open(&path)).await??;
     Ok((opened.journal, opened.set_aside))
-}
-
-fn listen(places: &Places) -> anyhow::Result<UnixListener> {
-    let socket = places.socket();
-    // We hold the lock: whatever lies there is a dead daemon's.
-    let _ = std::fs::remove_file(&socket);
-    let bound = world::with_private_umask(|| UnixListener::bind(&socket));
-    bound.with_context(|| format!("cannot listen at `{}`", socket.display()))
 }
 
 fn say_ready(ready: Option<OwnedFd>) {

@@ -10,6 +10,7 @@ use wk_server::{conflict, internal, unreachable};
 use wk_sources::holders::LinkError;
 
 use super::{
+    awake::awake,
     core::{Core, failed},
     driver::refused,
     recover,
@@ -69,11 +70,15 @@ async fn stop_once(
             return recover::settle(core, session_id).await.map_err(failed);
         }
     }
-    let link = core.link(session_id).await?;
+    let link = awake(core, session_id).await?;
     core.journal_in_time(Some(session_id), stopped).await.map_err(failed)?;
     match link.request(Request::Stop(StopRequest { grace_ms })).await {
         // It ended by itself in this moment: what was wanted.
         Ok(_) | Err(LinkError::Ended) => Ok(()),
+        // It has the order in its socket, and reads it first of all.
+        Err(LinkError::Silent) => Err(unreachable(format!(
+            "session {session_id}: its holder does not answer; it stops the session once it can"
+        ))),
         Err(error) => Err(refused(session_id, error)),
     }
 }

@@ -97,15 +97,6 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
-/// Runs `action` so that files and sockets it makes are 0600; it must make no folders.
-pub(super) fn with_private_umask<T>(action: impl FnOnce() -> T) -> T {
-    use rustix::{fs::Mode, process::umask};
-    let before = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
-    let result = action();
-    umask(before);
-    result
-}
-
 /// Of the host's local time now, in seconds: for messages that name a time of day.
 pub(super) fn utc_offset_s() -> i32 {
     let zone = jiff::tz::TimeZone::system();

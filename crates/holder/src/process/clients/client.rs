@@ -122,10 +122,12 @@ impl Client {
         self.outgoing.is_empty() && (self.leaving || (self.finished && !self.has_next()))
     }
 
+    /// Queues a reply, in as many frames as it takes, and sends what can be sent.
     pub(crate) fn send(&mut self, reply: &Reply) {
-        let mut frame = Vec::new();
-        reply.put(&mut frame);
-        self.push(Rc::new(frame));
+        if !self.deaf {
+            self.outgoing.push_together(reply.frames());
+            self.flush();
+        }
     }
 
     /// Queues a frame and sends what can be sent.
@@ -149,6 +151,13 @@ impl Client {
             return;
         }
         self.push(frame);
+    }
+
+    /// Lets go of it at once, with all that it has said and has not heard.
+    pub(crate) fn drop(&mut self) {
+        (self.incoming, self.taken) = (Vec::new(), 0);
+        self.outgoing = Outgoing::default();
+        self.leaving = true;
     }
 
     pub(crate) fn flush(&mut self) -> bool {

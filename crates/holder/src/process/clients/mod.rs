@@ -1,6 +1,7 @@
 //! Everybody who is connected to the holder.
 
 mod client;
+mod feed;
 mod outgoing;
 
 use std::{os::fd::OwnedFd, rc::Rc};
@@ -8,7 +9,7 @@ use std::{os::fd::OwnedFd, rc::Rc};
 use wk_holder::protocol::{Ended, Reply, put_frame};
 
 pub(crate) use self::client::{Attached, Client, MAX_OUTGOING, Role};
-use self::outgoing::Outgoing;
+use self::feed::Feed;
 
 /// More connections than this are turned away.
 const MAX_CLIENTS: usize = 64;
@@ -26,8 +27,7 @@ pub(crate) enum Departure {
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     pub(crate) list: Vec<Client>,
-    /// Output for a client that is expected: all of it is for that one.
-    kept: Option<Outgoing>,
+    pub(crate) feed: Feed,
 }
 
 impl Clients {
@@ -74,6 +74,7 @@ impl Clients {
     /// Brings output to all who are attached.
     pub(crate) fn output(&mut self, kind: u8, bytes: &[u8]) {
         if bytes.is_empty() || !self.want_output() {
+            self.feed.output(bytes.len(), None);
             return;
         }
         let mut frame = Vec::new();
@@ -82,24 +83,46 @@ impl Clients {
         for client in &mut self.list {
             client.push_output(Rc::clone(&frame));
         }
-        if let Some(kept) = &mut self.kept {
-            kept.push(frame);
+        self.feed.output(bytes.len(), Some(&frame));
+    }
+
+    /// Takes note of output that nobody wants.
+    pub(crate) fn pass_over(&mut self, bytes: usize) {
+        self.feed.output(bytes, None);
+    }
+
+    /// Lets a feeder take its place: it is sent what it does not have. What its earlier
+    /// connection said and nobody has read is void, since it says that again.
+    pub(crate) fn join_feeder(&mut self, index: usize, received: Option<u64>) {
+        if received.is_some() {
+            let others = self.list.iter_mut().enumerate().filter(|(at, _)| *at != index);
+            others.filter(|(_, client)| client.is_feed()).for_each(|(_, client)| client.drop());
+        }
+        let frames = self.feed.join(received);
+        if let Some(client) = self.list.get_mut(index) {
+            frames.into_iter().for_each(|frame| client.push(frame));
         }
     }
 
-    /// Keeps output from now on, for the feeder who is to come.
-    pub(crate) fn keep_output(&mut self) {
-        self.kept = Some(Outgoing::default());
+    /// Tells the feeder what the child has read, where `waiting` bytes are still to be.
+    pub(crate) fn tell_feeder(&mut self, waiting: usize) {
+        if let Some(taken) = self.feed.news(waiting) {
+            for client in self.list.iter_mut().filter(|client| client.is_feed()) {
+                client.send(&Reply::Taken(taken));
+            }
+        }
     }
 
-    /// Ends that. Returns what was kept.
-    pub(crate) fn take_kept(&mut self) -> Option<Outgoing> {
-        self.kept.take()
+    /// Whether a feeder is there that does not have all of the output.
+    pub(crate) fn feeder_waits(&self) -> bool {
+        let owed = self.feed.is_owed();
+        let mut feeders = self.list.iter().filter(|client| client.is_feed());
+        feeders.any(|client| owed || !client.outgoing.is_empty())
     }
 
     /// Whether all output must be filtered and framed.
     pub(crate) fn want_output(&self) -> bool {
-        self.kept.is_some() || self.attached() > 0
+        self.feed.keeps() || self.attached() > 0
     }
 
     /// Tells all who are attached but `except` of a new size.
@@ -116,7 +139,8 @@ impl Clients {
     pub(crate) fn ended(&mut self, ended: &Ended) {
         for client in self.list.iter_mut().filter(|client| client.attached().is_some()) {
             client.send(&Reply::Ended(ended.clone()));
-            client.leaving = true;
+            // One that owes a confirmation is heard, until the last byte is safe.
+            client.leaving = !(client.is_feed() && self.feed.is_owed());
         }
     }
 
@@ -130,7 +154,8 @@ impl Clients {
 
     /// Whether somebody must not lose output, and is behind.
     pub(crate) fn feeder_is_behind(&self) -> bool {
-        self.list.iter().any(|client| client.is_feed() && client.outgoing.bytes() >= MAX_OUTGOING)
+        let full = |client: &Client| client.is_feed() && client.outgoing.bytes() >= MAX_OUTGOING;
+        self.feed.is_behind() || self.list.iter().any(full)
     }
 }
 
