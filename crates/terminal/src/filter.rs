@@ -27,6 +27,7 @@ use std::str;
 
 use memchr::{memchr2, memrchr};
 
+use crate::flood::lines;
 use crate::lexer::{ESC, Lexer, MAX_SEQUENCE, Part, Step};
 use query::Verdict;
 
@@ -117,7 +118,13 @@ impl QueryFilter {
 
     /// Takes text up to a sequence or a question.
     fn text(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
-        match memchr2(ESC, ENQ, bytes) {
+        // Text and colours ask nothing: mostly, all of it is that.
+        let end = match lines(bytes) {
+            (length, _) if length == bytes.len() => None,
+            (0, _) => memchr2(ESC, ENQ, bytes),
+            (length, _) => Some(length),
+        };
+        match end {
             Some(0) => self.control(bytes, out),
             Some(end) => {
                 out.extend_from_slice(&bytes[..end]);

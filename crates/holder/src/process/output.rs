@@ -61,12 +61,11 @@ impl Output {
         self.tape.as_mut()
     }
 
-    /// Takes in what the child has written; `more` is on its way.
+    /// Takes in what the child has written.
     pub(crate) fn take(
         &mut self,
         stream: Stream,
         bytes: &[u8],
-        more: bool,
         child: &mut Child,
         clients: &mut Clients,
     ) {
@@ -87,7 +86,7 @@ impl Output {
         } else {
             self.filtered.clear();
         }
-        self.view.feed(bytes, more);
+        self.view.feed(bytes, Instant::now());
         self.pass_answers(child);
         if let Some(tape) = &mut self.tape
             && tape.wants_checkpoint()
@@ -124,7 +123,7 @@ impl Output {
     /// Gives memory back that only flowing output needs.
     pub(crate) fn rest(&mut self) {
         self.filtered = Vec::new();
-        self.view.settle();
+        self.view.rest();
         self.quiet_at = None;
     }
 
