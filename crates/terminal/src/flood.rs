@@ -7,7 +7,7 @@
 //!
 //! Exact: what is passed over could not have been told from what is not.
 
-use memchr::{memchr_iter, memmem, memrchr_iter};
+use memchr::{memchr_iter, memrchr_iter};
 
 use crate::Screen;
 use crate::lexer::ESC;
@@ -29,6 +29,27 @@ pub(crate) enum Behind {
     Cut,
     /// What may do anything.
     Other,
+}
+
+/// What a piece of a stream begins with, for all who want to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) length: usize,
+    pub(crate) behind: Behind,
+}
+
+impl<'a> Lines<'a> {
+    /// Looks at a piece of what a program writes.
+    pub fn of(bytes: &'a [u8]) -> Lines<'a> {
+        let (length, behind) = lines(bytes);
+        Lines { bytes, length, behind }
+    }
+
+    /// The whole piece.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
 }
 
 /// How many bytes at the start are text, line ends and sequences that leave nothing
@@ -88,9 +109,12 @@ impl Screen {
 
 /// The colours in lines, from the last that does away with all before it.
 fn colours(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let resets = [&b"\x1b[0m"[..], b"\x1b[m"];
-    let begin = resets.iter().filter_map(|reset| memmem::rfind(lines, reset)).max();
-    let rest = &lines[begin.unwrap_or(0)..];
+    let is_reset = |at: &usize| {
+        let rest = &lines[*at..];
+        rest.starts_with(b"\x1b[m") || rest.starts_with(b"\x1b[0m")
+    };
+    let begin = memrchr_iter(ESC, lines).find(is_reset).unwrap_or(0);
+    let rest = &lines[begin..];
     memchr_iter(ESC, rest).filter_map(|at| match sequence(&rest[at..]) {
         Sequence::Whole(length) if rest[at + length - 1] == b'm' => Some(&rest[at..at + length]),
         _ => None,

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::flood::{Behind, lines};
+use crate::flood::{Behind, Lines};
 use crate::{Screen, Size};
 
 /// Enough that most of it is passed over, few enough for a processor's cache. Tests come to
@@ -33,22 +33,31 @@ impl LazyScreen {
 
     /// Takes in what the program has written.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if self.waiting.is_empty() && !self.screen.is_between() {
-                return self.screen.feed(rest);
-            }
-            if self.waiting.len() == MAX_WAITING {
-                self.make_room();
-            }
-            let (piece, behind) = rest.split_at(rest.len().min(MAX_WAITING - self.waiting.len()));
-            rest = behind;
-            self.waiting.extend_from_slice(piece);
-            let (length, behind) = lines(&self.waiting[self.lines..]);
-            self.lines += length;
-            if behind == Behind::Other {
-                self.settle();
-            }
+        for piece in bytes.chunks(MAX_WAITING / 2) {
+            self.feed_lines(Lines::of(piece));
+        }
+    }
+
+    /// As [`feed`](Self::feed), with bytes that were looked at before.
+    pub fn feed_lines(&mut self, lines: Lines<'_>) {
+        let Lines { bytes, .. } = lines;
+        if bytes.len() > MAX_WAITING / 2 {
+            return self.feed(bytes);
+        }
+        if self.waiting.is_empty() && !self.screen.is_between() {
+            return self.screen.feed(bytes);
+        }
+        if self.waiting.len() + bytes.len() > MAX_WAITING {
+            self.make_room();
+        }
+        let is_whole = self.lines == self.waiting.len();
+        self.waiting.extend_from_slice(bytes);
+        // What waited may have ended within a sequence.
+        let lines = if is_whole { lines } else { Lines::of(&self.waiting[self.lines..]) };
+        let (length, behind) = (lines.length, lines.behind);
+        self.lines += length;
+        if behind == Behind::Other {
+            self.settle();
         }
     }
 
@@ -89,18 +98,18 @@ impl LazyScreen {
     }
 
     fn make_room(&mut self) {
-        if self.pass_over() < MAX_WAITING / 4 {
+        self.pass_over();
+        if self.waiting.len() > MAX_WAITING / 2 {
             self.settle();
         }
     }
 
-    /// Drops what leaves no trace; returns how much that was.
-    fn pass_over(&mut self) -> usize {
+    /// Drops what leaves no trace.
+    fn pass_over(&mut self) {
         let traceless = self.screen.traceless(&self.waiting[..self.lines]);
         self.screen.pass_over(&self.waiting[..traceless]);
         self.waiting.drain(..traceless);
         self.lines -= traceless;
-        traceless
     }
 }
 

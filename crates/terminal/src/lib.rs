@@ -27,6 +27,7 @@ mod tests;
 mod text;
 
 pub use filter::QueryFilter;
+pub use flood::Lines;
 pub use lazy::LazyScreen;
 pub use lexer::MAX_SEQUENCE;
 pub use screen::Screen;

@@ -13,6 +13,7 @@ use std::{mem, time::Instant};
 
 use wk_model::HolderUsage;
 use wk_recording::Stream;
+use wk_terminal::Lines;
 
 use super::{
     child::Child,
@@ -70,8 +71,9 @@ impl Output {
         clients: &mut Clients,
     ) {
         self.gauges.count_output(bytes.len());
+        let lines = Lines::of(bytes);
         if self.tape.is_some() || clients.want_output() {
-            self.view.filter(bytes, &mut self.filtered);
+            self.view.filter(lines, &mut self.filtered);
             let kind = match stream {
                 Stream::Stdout => Reply::OUTPUT,
                 Stream::Stderr => Reply::ERROR_OUTPUT,
@@ -86,7 +88,7 @@ impl Output {
         } else {
             self.filtered.clear();
         }
-        self.view.feed(bytes, Instant::now());
+        self.view.feed(lines, Instant::now());
         self.pass_answers(child);
         if let Some(tape) = &mut self.tape
             && tape.wants_checkpoint()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use wk_holder::{protocol::ScreenRequest, spec::Stdio};
-use wk_terminal::{LazyScreen, QueryFilter, Size};
+use wk_terminal::{LazyScreen, Lines, QueryFilter, Size};
 
 /// Lines that are kept after they have scrolled off.
 const HISTORY: usize = 500;
@@ -53,10 +53,10 @@ impl View {
     }
 
     /// Takes in output.
-    pub(crate) fn feed(&mut self, bytes: &[u8], now: Instant) {
+    pub(crate) fn feed(&mut self, lines: Lines<'_>, now: Instant) {
         match self {
-            Self::Terminal(terminal) => terminal.feed(bytes, now),
-            Self::Text(tail) => tail.push(bytes),
+            Self::Terminal(terminal) => terminal.feed(lines, now),
+            Self::Text(tail) => tail.push(lines.bytes()),
         }
     }
 
@@ -75,13 +75,13 @@ impl View {
         }
     }
 
-    /// Appends to `out` what other terminals may be shown of `bytes`: those of attached clients,
+    /// Appends to `out` what other terminals may be shown of output: those of attached clients,
     /// and whichever plays the recording. To be called with all output, in order, or
     /// [`View::pass_over`] where nobody listens.
-    pub(crate) fn filter(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn filter(&mut self, lines: Lines<'_>, out: &mut Vec<u8>) {
         match self {
-            Self::Terminal(terminal) => terminal.filter.feed(bytes, out),
-            Self::Text(_) => out.extend_from_slice(bytes),
+            Self::Terminal(terminal) => terminal.filter.feed_lines(lines, out),
+            Self::Text(_) => out.extend_from_slice(lines.bytes()),
         }
     }
 
@@ -157,8 +157,8 @@ impl View {
 }
 
 impl Terminal {
-    fn feed(&mut self, bytes: &[u8], now: Instant) {
-        self.screen.feed(bytes);
+    fn feed(&mut self, lines: Lines<'_>, now: Instant) {
+        self.screen.feed_lines(lines);
         let since = *self.since.get_or_insert(now);
         if now.saturating_duration_since(since) > PATIENCE {
             self.since = None;
