@@ -9,7 +9,7 @@ use crate::openers::Openers;
 const COUNT: usize = 4;
 
 /// About so many bytes each.
-const LENGTH: usize = 2048;
+const LENGTH: usize = 1024;
 
 /// Lines are shorter, or else are searched one byte after the other.
 const LONGEST_LINE: usize = 1024;

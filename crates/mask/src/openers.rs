@@ -7,7 +7,7 @@ use crate::shapes::SHAPES;
 include!(concat!(env!("OUT_DIR"), "/openers.rs"));
 
 /// Where openers end often, to read on from the end of one is all that there is to do.
-const LEAST: usize = 256;
+const LEAST: usize = 64;
 
 /// A place in the stream: the row of the table that the bytes so far lead to.
 ///

@@ -18,9 +18,6 @@ const LEAST: usize = 8 << 10;
 /// Nobody writes longer sequences of the harmless kind.
 const LONGEST: usize = 64;
 
-/// Bytes that are looked at in one go.
-const BLOCK: usize = 256;
-
 /// What stands behind the lines at the start of a piece of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behind {
@@ -58,23 +55,61 @@ impl<'a> Lines<'a> {
 /// None of that asks anything. To be asked between sequences only.
 pub(crate) fn lines(bytes: &[u8]) -> (usize, Behind) {
     let mut at = 0;
-    while at < bytes.len() {
-        let block = &bytes[at..bytes.len().min(at + BLOCK)];
-        let end = at + text_length(block);
-        let mut next = end;
-        for escape in memchr_iter(ESC, &bytes[at..end]).map(|escape| at + escape) {
-            match sequence(&bytes[escape..]) {
-                Sequence::Whole(length) => next = next.max(escape + length),
-                Sequence::Cut => return (escape, Behind::Cut),
-                Sequence::Other => return (escape, Behind::Other),
-            }
-        }
-        if end - at < block.len() {
-            return (end, Behind::Other);
-        }
-        at = next;
+    while let Some(odd) = next_control(&bytes[at..]).map(|next| at + next) {
+        at = match bytes[odd] {
+            ESC => match sequence(&bytes[odd..]) {
+                Sequence::Whole(length) => odd + length,
+                Sequence::Cut => return (odd, Behind::Cut),
+                Sequence::Other => return (odd, Behind::Other),
+            },
+            // Line ends, moves along the row, and the bell.
+            0x07..=0x0d => odd + 1,
+            _ => return (odd, Behind::Other),
+        };
     }
     (bytes.len(), Behind::Nothing)
+}
+
+/// Where the first byte is that is no text.
+fn next_control(bytes: &[u8]) -> Option<usize> {
+    const NEAR: usize = 16;
+    const BLOCK: usize = 64;
+    // Where there are colours, the next is near.
+    let (near, far) = bytes.split_at(bytes.len().min(NEAR));
+    if let Some(at) = next_control_near(near) {
+        return Some(at);
+    }
+    // Without an early end within a block, this runs on whole vectors.
+    let is_text = |block: &&[u8]| block.iter().fold(true, |all, &byte| all & !is_control(byte));
+    let text = BLOCK * far.chunks_exact(BLOCK).take_while(is_text).count();
+    next_control_near(&far[text..]).map(|at| near.len() + text + at)
+}
+
+fn next_control_near(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let controls = controls(u64::from_le_bytes(*word));
+        if controls != 0 {
+            return Some(8 * index + controls.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&byte| is_control(byte));
+    at.map(|at| 8 * words.len() + at)
+}
+
+fn is_control(byte: u8) -> bool {
+    (byte < 0x20) | (byte == 0x7f)
+}
+
+/// Sets the top bit of the first byte in a word that is no text, and of none before it.
+///
+/// Borrows can only add false ones behind the first true one.
+fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let low = word.wrapping_sub(ONES * 0x20) & !word;
+    let delete = word ^ (ONES * 0x7f);
+    (low | (delete.wrapping_sub(ONES) & !delete)) & TOPS
 }
 
 impl Screen {
@@ -148,19 +183,6 @@ fn sequence(bytes: &[u8]) -> Sequence {
     if parameters.len() < LONGEST { Sequence::Cut } else { Sequence::Other }
 }
 
-/// How many bytes of a block are text, line ends, moves along the row or the beginning of a
-/// sequence.
-fn text_length(block: &[u8]) -> usize {
-    let is_text = |byte: u8| {
-        ((byte >= 0x20) & (byte != 0x7f)) | (byte.wrapping_sub(0x07) < 0x07) | (byte == ESC)
-    };
-    // Without an early end, this runs on whole vectors.
-    if block.iter().fold(true, |all, &byte| all & is_text(byte)) {
-        return block.len();
-    }
-    block.iter().position(|&byte| !is_text(byte)).unwrap_or(block.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,11 +249,13 @@ mod tests {
 
     #[test]
     fn the_first_odd_byte_is_found_anywhere() {
-        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
-            let mut bytes = vec![b'x'; length];
+        for length in [0, 1, 7, 8, 9, 15, 16, 17, 30, 79, 80, 81, 150] {
+            let bytes = vec![b'\x80'; length];
             assert_eq!(lines(&bytes), (length, Behind::Nothing));
-            bytes.extend(b"\x00x");
-            assert_eq!(lines(&bytes), (length, Behind::Other));
+            for odd in [b"\x00x", b"\x7fx", b"\x7f\x7f", b"\x1f "] {
+                let bytes = [&bytes[..], odd].concat();
+                assert_eq!(lines(&bytes), (length, Behind::Other));
+            }
         }
     }
 }
