@@ -124,9 +124,8 @@ impl View {
 
     /// The text of it all, history too, each line whole.
     pub(crate) fn lines(&mut self) -> String {
-        self.settle();
         match self {
-            Self::Terminal(terminal) => terminal.screen.unwrapped(true),
+            Self::Terminal(terminal) => terminal.screen.now().unwrapped(true),
             Self::Text(tail) => wk_terminal::plain_text(&tail.bytes()),
         }
     }
