@@ -35,21 +35,32 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn render(automaton: &Automaton) -> Result<String, Box<dyn Error>> {
-    let states = automaton.rows.len();
-    let states = u16::try_from(states).map_err(|_| format!("{states} states do not fit u16"))?;
-    let columns: Vec<Vec<usize>> = (0..automaton.class_count())
-        .map(|class| automaton.rows.iter().map(|row| row[class]).collect())
+    let (states, classes) = (automaton.rows.len(), automaton.class_count());
+    // The table's own mark for endings needs the highest bit.
+    const ENDED: usize = 1 << 15;
+    if states > ENDED {
+        return Err(format!("{states} states are too many").into());
+    }
+    let marked = |row: usize| if row < automaton.first_ending { row } else { row | ENDED };
+    let next: Vec<usize> = (0..classes)
+        .flat_map(|class| automaton.rows.iter().map(move |row| row[class]))
+        .map(marked)
         .collect();
+    let columns = automaton.classes.map(|class| usize::from(class) * states);
 
     let mut source = String::new();
-    writeln!(source, "// {states} states, {} classes of bytes.", automaton.class_count())?;
-    writeln!(source, "static CLASSES: [u8; 256] = {:?};", automaton.classes)?;
-    writeln!(source, "static COLUMNS: [[u16; {states}]; {}] = {columns:?};", columns.len())?;
-    writeln!(source, "/// States from here on say that an opener ended.")?;
+    writeln!(source, "// {states} states, {classes} classes of bytes.")?;
+    writeln!(source, "/// Where the column of each byte begins in the table.")?;
+    writeln!(source, "static COLUMNS: [u32; 256] = {columns:?};")?;
+    writeln!(source, "/// The row that follows, column by column.")?;
+    writeln!(source, "static NEXT: [u16; {}] = {next:?};", next.len())?;
+    writeln!(source, "/// Marks rows that say that an opener ended.")?;
+    writeln!(source, "const ENDED: u16 = {ENDED};")?;
+    writeln!(source, "/// The first of these rows.")?;
     writeln!(source, "const FIRST_ENDING: u16 = {};", automaton.first_ending)?;
     writeln!(source, "static ENDED_SHAPE: [u8; {}] = ", automaton.endings.len())?;
     writeln!(source, "    {:?};", automaton.endings)?;
-    writeln!(source, "const AFTER_NEWLINE: u16 = {};", automaton.after(b"\n"))?;
-    writeln!(source, "const AFTER_WORD: u16 = {};", automaton.after(b"\n__"))?;
+    writeln!(source, "const AFTER_NEWLINE: u16 = {};", marked(automaton.after(b"\n")))?;
+    writeln!(source, "const AFTER_WORD: u16 = {};", marked(automaton.after(b"\n__")))?;
     Ok(source)
 }

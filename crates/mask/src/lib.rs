@@ -30,6 +30,7 @@ mod byte_set;
 mod candidate;
 mod held;
 mod key_block;
+mod lanes;
 mod masker;
 mod openers;
 mod reader;

@@ -27,6 +27,7 @@ use std::str;
 
 use memchr::{memchr2, memrchr};
 
+use crate::flood::{Lines, lines};
 use crate::lexer::{ESC, Lexer, MAX_SEQUENCE, Part, Step};
 use query::Verdict;
 
@@ -79,6 +80,16 @@ impl QueryFilter {
         }
     }
 
+    /// As [`feed`](Self::feed), with bytes that were looked at before.
+    pub fn feed_lines(&mut self, lines: Lines<'_>, out: &mut Vec<u8>) {
+        let is_between = !self.lexer.in_sequence() && self.held.is_empty();
+        let known = if is_between { lines.length } else { 0 };
+        if known > 0 {
+            self.pass_text(lines.bytes, known, out);
+        }
+        self.feed(&lines.bytes[known..], out);
+    }
+
     /// As [`feed`](Self::feed), when nobody listens: only looks from the last
     /// sequence on.
     pub fn skip(&mut self, input: &[u8]) {
@@ -117,20 +128,29 @@ impl QueryFilter {
 
     /// Takes text up to a sequence or a question.
     fn text(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
-        match memchr2(ESC, ENQ, bytes) {
-            Some(0) => self.control(bytes, out),
-            Some(end) => {
-                out.extend_from_slice(&bytes[..end]);
-                self.torn = unfinished(&bytes[..end]) > 0;
-                end
-            }
-            None => {
-                let (whole, rest) = bytes.split_at(bytes.len() - unfinished(bytes));
-                out.extend_from_slice(whole);
-                self.held.extend_from_slice(rest);
-                self.torn = false;
-                bytes.len()
-            }
+        // Text and colours ask nothing: mostly, all of it is that.
+        let end = match lines(bytes).0 {
+            0 => memchr2(ESC, ENQ, bytes).unwrap_or(bytes.len()),
+            length => length,
+        };
+        if end == 0 {
+            return self.control(bytes, out);
+        }
+        self.pass_text(bytes, end, out);
+        end
+    }
+
+    /// Passes text up to `end` on.
+    fn pass_text(&mut self, bytes: &[u8], end: usize, out: &mut Vec<u8>) {
+        let unfinished = unfinished(&bytes[..end]);
+        if end < bytes.len() {
+            out.extend_from_slice(&bytes[..end]);
+            self.torn = unfinished > 0;
+        } else {
+            let (whole, rest) = bytes.split_at(end - unfinished);
+            out.extend_from_slice(whole);
+            self.held.extend_from_slice(rest);
+            self.torn = false;
         }
     }
 

@@ -1,125 +1,193 @@
-//! The short way through a flood of plain lines.
+//! What may be passed over in a flood of lines.
 //!
 //! Lines that are followed by so many others that neither the screen nor the
 //! scrollback can still hold them leave no trace but their last colours, as long
-//! as they are nothing but text and colours: printing them would be work for nobody.
+//! as nothing in them does more than print, move along its row or begin another
+//! one: printing them would be work for nobody.
 //!
-//! Exact: what is skipped could not have been told from what is not.
+//! Exact: what is passed over could not have been told from what is not.
 
-use memchr::{memchr, memchr_iter, memmem, memrchr_iter};
+use memchr::{memchr_iter, memrchr_iter};
 
 use crate::Screen;
 use crate::lexer::ESC;
 
-/// Shorter floods are not worth a look.
+/// Fewer bytes are not worth a look.
 const LEAST: usize = 8 << 10;
 
-/// A longer colour is not one that anybody writes.
-const LONGEST_COLOUR: usize = 64;
+/// Nobody writes longer sequences of the harmless kind.
+const LONGEST: usize = 64;
 
-/// Cuts out the text, line ends and colours that `bytes` ends with, if they may be a flood:
-/// what is before them, they, and the beginning of a sequence behind them.
-pub(crate) fn split(bytes: &[u8]) -> (&[u8], &[u8], &[u8]) {
-    if bytes.len() < LEAST {
-        return (bytes, b"", b"");
-    }
-    let (mut begin, mut at) = (0, 0);
-    while let Some(odd) = next_odd(&bytes[at..]).map(|next| at + next) {
-        match colour(&bytes[odd..]) {
-            Colour::Whole(length) => at = odd + length,
-            Colour::Cut => return (&bytes[..begin], &bytes[begin..odd], &bytes[odd..]),
-            Colour::None => (begin, at) = (odd + 1, odd + 1),
-        }
-    }
-    let (before, flood) = bytes.split_at(begin);
-    (before, flood, b"")
+/// What stands behind the lines at the start of a piece of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    Nothing,
+    /// The beginning of a sequence, of which nothing more can be said.
+    Cut,
+    /// What may do anything.
+    Other,
 }
 
-/// Whether `bytes` can wait: no sequence in them is more than a colour, so none asks a
-/// question. A sequence that `bytes` cut off may be one.
-pub fn asks_nothing(bytes: &[u8]) -> bool {
-    const ENQ: u8 = 5;
-    let is_colour = |at| !matches!(colour(&bytes[at..]), Colour::None);
-    memchr(ENQ, bytes).is_none() && memchr_iter(ESC, bytes).all(is_colour)
+/// What a piece of a stream begins with, for all who want to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) length: usize,
+    pub(crate) behind: Behind,
+}
+
+impl<'a> Lines<'a> {
+    /// Looks at a piece of what a program writes.
+    pub fn of(bytes: &'a [u8]) -> Lines<'a> {
+        let (length, behind) = lines(bytes);
+        Lines { bytes, length, behind }
+    }
+
+    /// The whole piece.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// How many bytes at the start are text, line ends and sequences that leave nothing
+/// but colours outside of their row; and what is behind them.
+///
+/// None of that asks anything. To be asked between sequences only.
+pub(crate) fn lines(bytes: &[u8]) -> (usize, Behind) {
+    let mut at = 0;
+    while let Some(odd) = next_control(&bytes[at..]).map(|next| at + next) {
+        at = match bytes[odd] {
+            ESC => match sequence(&bytes[odd..]) {
+                Sequence::Whole(length) => odd + length,
+                Sequence::Cut => return (odd, Behind::Cut),
+                Sequence::Other => return (odd, Behind::Other),
+            },
+            // Line ends, moves along the row, and the bell.
+            0x07..=0x0d => odd + 1,
+            _ => return (odd, Behind::Other),
+        };
+    }
+    (bytes.len(), Behind::Nothing)
+}
+
+/// Where the first byte is that is no text.
+fn next_control(bytes: &[u8]) -> Option<usize> {
+    const NEAR: usize = 16;
+    const BLOCK: usize = 64;
+    // Where there are colours, the next is near.
+    let (near, far) = bytes.split_at(bytes.len().min(NEAR));
+    if let Some(at) = next_control_near(near) {
+        return Some(at);
+    }
+    // Without an early end within a block, this runs on whole vectors.
+    let is_text = |block: &&[u8]| block.iter().fold(true, |all, &byte| all & !is_control(byte));
+    let text = BLOCK * far.chunks_exact(BLOCK).take_while(is_text).count();
+    next_control_near(&far[text..]).map(|at| near.len() + text + at)
+}
+
+fn next_control_near(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let controls = controls(u64::from_le_bytes(*word));
+        if controls != 0 {
+            return Some(8 * index + controls.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&byte| is_control(byte));
+    at.map(|at| 8 * words.len() + at)
+}
+
+fn is_control(byte: u8) -> bool {
+    (byte < 0x20) | (byte == 0x7f)
+}
+
+/// Sets the top bit of the first byte in a word that is no text, and of none before it.
+///
+/// Borrows can only add false ones behind the first true one.
+fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let low = word.wrapping_sub(ONES * 0x20) & !word;
+    let delete = word ^ (ONES * 0x7f);
+    (low | (delete.wrapping_sub(ONES) & !delete)) & TOPS
 }
 
 impl Screen {
-    /// How many bytes of `flood`, from the first, leave no trace but their last colours.
+    /// How many bytes of `lines`, from the first, leave no trace but their last colours.
     ///
-    /// To be asked between sequences and characters only.
-    pub(crate) fn traceless(&self, flood: &[u8]) -> usize {
-        if flood.len() < LEAST || !self.emulator.rolls() {
+    /// To be asked of what [`lines`] says is that, between sequences and characters.
+    pub(crate) fn traceless(&self, lines: &[u8]) -> usize {
+        if lines.len() < LEAST || !self.emulator.rolls() || !self.is_between() {
             return 0;
         }
         // The cursor comes to the last row, what was on the screen leaves it,
         // and leaves the scrollback; only then nothing is left of it.
         let enough = self.emulator.scrollback() + 2 * usize::from(self.emulator.size.rows());
-        let mut ends = memrchr_iter(b'\n', flood).skip(enough);
+        let mut ends = memrchr_iter(b'\n', lines).skip(enough);
         // Behind a carriage return, a line begins in the first column.
-        let skipped = ends.find(|end| *end > 0 && flood[end - 1] == b'\r').map_or(0, |end| end + 1);
-        // The last character printed can be asked for again.
-        let prints = |byte: &u8| (0x20..0x7f).contains(byte);
-        let last_line = flood[skipped..].iter().rposition(prints);
-        if last_line.is_some() { skipped } else { 0 }
+        let passed = ends.find(|end| *end > 0 && lines[end - 1] == b'\r').map_or(0, |end| end + 1);
+        // The last character printed can be asked for again. No sequence holds one of these.
+        let is_printed = |byte: &u8| matches!(byte, b' ' | b'a'..=b'l' | b'n'..=b'z');
+        let prints = lines[passed..].iter().rev().take(LEAST).any(is_printed);
+        if prints { passed } else { 0 }
+    }
+
+    /// Does in short what [`traceless`](Self::traceless) lines do.
+    pub(crate) fn pass_over(&mut self, traceless: &[u8]) {
+        if !traceless.is_empty() {
+            colours(traceless).for_each(|colour| self.feed(colour));
+            // They end where a line begins.
+            self.feed(b"\r");
+        }
     }
 }
 
-/// The colours in text and line ends, from the last that does away with all before it.
-pub(crate) fn colours(skipped: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let resets = [&b"\x1b[0m"[..], b"\x1b[m"];
-    let begin = resets.iter().filter_map(|reset| memmem::rfind(skipped, reset)).max();
-    let rest = &skipped[begin.unwrap_or(0)..];
-    memchr_iter(ESC, rest).filter_map(|at| match colour(&rest[at..]) {
-        Colour::Whole(length) => Some(&rest[at..at + length]),
-        Colour::Cut | Colour::None => None,
+/// The colours in lines, from the last that does away with all before it.
+fn colours(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_reset = |at: &usize| {
+        let rest = &lines[*at..];
+        rest.starts_with(b"\x1b[m") || rest.starts_with(b"\x1b[0m")
+    };
+    let begin = memrchr_iter(ESC, lines).find(is_reset).unwrap_or(0);
+    let rest = &lines[begin..];
+    memchr_iter(ESC, rest).filter_map(|at| match sequence(&rest[at..]) {
+        Sequence::Whole(length) if rest[at + length - 1] == b'm' => Some(&rest[at..at + length]),
+        _ => None,
     })
 }
 
-/// What a byte that is neither text nor line end begins.
-enum Colour {
-    /// A sequence of so many bytes that sets colours and attributes (SGR).
+/// What an ESC begins.
+enum Sequence {
+    /// A sequence of so many bytes that sets colours and attributes, or changes no more than
+    /// its row.
     Whole(usize),
     /// One that may become that.
     Cut,
-    None,
+    Other,
 }
 
-fn colour(bytes: &[u8]) -> Colour {
-    let [first, rest @ ..] = bytes else { return Colour::Cut };
-    match rest {
-        _ if *first != ESC => Colour::None,
-        [] => Colour::Cut,
-        [b'[', parameters @ ..] => {
-            let is_parameter = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b';' | b':');
-            let length = parameters.iter().take(LONGEST_COLOUR).take_while(|b| is_parameter(b));
-            let length = length.count();
-            match parameters.get(length) {
-                Some(b'm') => Colour::Whole(length + 3),
-                None => Colour::Cut,
-                Some(_) => Colour::None,
+fn sequence(bytes: &[u8]) -> Sequence {
+    let Some(parameters) = bytes.strip_prefix(b"\x1b[") else {
+        return if bytes.len() < 2 { Sequence::Cut } else { Sequence::Other };
+    };
+    for (length, byte) in parameters.iter().take(LONGEST).enumerate() {
+        match byte {
+            b'0'..=b'9' | b';' | b':' => {}
+            // SGR; EL, ICH, DCH, ECH; CUF, CUB, CHA
+            b'm' | b'K' | b'@' | b'P' | b'X' | b'C' | b'D' | b'G' => {
+                return Sequence::Whole(length + 3);
             }
+            _ => return Sequence::Other,
         }
-        _ => Colour::None,
     }
-}
-
-/// Where the first byte is that is neither text nor a line end.
-fn next_odd(bytes: &[u8]) -> Option<usize> {
-    const BLOCK: usize = 64;
-    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) | (byte == b'\n') | (byte == b'\r');
-    // Without an early end within a block, this runs on whole vectors.
-    let blocks = bytes.chunks_exact(BLOCK);
-    let whole =
-        blocks.take_while(|block| block.iter().fold(true, |all, &byte| all & is_plain(byte)));
-    let whole = whole.count() * BLOCK;
-    bytes[whole..].iter().position(|&byte| !is_plain(byte)).map(|at| whole + at)
+    if parameters.len() < LONGEST { Sequence::Cut } else { Sequence::Other }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(count: usize) -> Vec<u8> {
+    fn many(count: usize) -> Vec<u8> {
         (0..count).flat_map(|n| format!("this is line {n}\r\n").into_bytes()).collect()
     }
 
@@ -128,69 +196,66 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_skipped_but_for_its_end() {
-        let flood = lines(2000);
-        let skipped = screen().traceless(&flood);
-        let left = flood[skipped..].split(|byte| *byte == b'\n').count() - 1;
+    fn a_flood_is_passed_over_but_for_its_end() {
+        let flood = many(2000);
+        let passed = screen().traceless(&flood);
+        let left = flood[passed..].split(|byte| *byte == b'\n').count() - 1;
         assert_eq!(left, 10 + 2 * 4);
     }
 
     #[test]
-    fn what_is_more_than_plain_lines_is_not_skipped() {
-        for prepare in [&b"\x1b[?1049h"[..], b"\x1b[2;3r"] {
+    fn where_lines_do_not_roll_none_are_passed_over() {
+        for prepare in [&b"\x1b[?1049h"[..], b"\x1b[2;3r", b"\x1b[", b"\xf0\x9f"] {
             let mut screen = screen();
             screen.feed(prepare);
-            assert_eq!(screen.traceless(&lines(2000)), 0);
-        }
-        for odd in [&b"\x1b"[..], b"\t", b"\x08", b"\xc3", b"\x7f"] {
-            let bytes = [&lines(2000), odd, b"x"].concat();
-            assert_eq!(split(&bytes), (&bytes[..bytes.len() - 1], &b"x"[..], &b""[..]));
+            assert_eq!(screen.traceless(&many(2000)), 0, "{prepare:?}");
         }
     }
 
     #[test]
-    fn skipping_leaves_no_trace() {
-        let mut flood = b"\x1b[31mred\x1b[4h and \r\n more".to_vec();
-        flood.extend(lines(3000));
-        flood.extend(b"no return\n and so on\n");
-        flood.extend(lines(1000));
-        flood.extend(b"the end");
-        let (mut at_once, mut by_lines) = (screen(), screen());
-        at_once.feed(&flood);
-        for line in flood.split_inclusive(|byte| *byte == b'\n') {
-            by_lines.feed(line);
+    fn what_is_never_printed_again_is_not_passed_over() {
+        for empty in [&b"\r\n"[..], b"\x1b[m\r\n"] {
+            let flood = [many(2000), empty.repeat(LEAST)].concat();
+            assert_eq!(screen().traceless(&flood), 0);
         }
-        assert_eq!(at_once.ansi(true), by_lines.ansi(true));
-        assert_eq!(at_once.redraw(100), by_lines.redraw(100));
     }
 
     #[test]
-    fn colours_belong_to_a_flood_and_other_sequences_do_not() {
-        let flood = [&lines(500)[..], b"\x1b[1;38:5:7mred\r\n\x1b[m"].concat();
-        let cut = [&flood[..], b"\x1b[3"].concat();
-        assert_eq!(split(&cut), (&b""[..], &flood[..], &b"\x1b[3"[..]));
-        for other in [&b"\x1b[6n"[..], b"\x1b[?1m", b"\x1b]0;m\x07", b"\x1bm"] {
-            let bytes = [&flood[..], other].concat();
-            assert!(split(&bytes).1.len() < other.len(), "{other:?}");
-            assert!(!asks_nothing(&bytes), "{other:?}");
+    fn text_and_colours_are_lines_and_other_things_are_not() {
+        let text = "tabs\t, bells\x07, über 国語\x1b[1;38:5:7mred\x1b[m\x1b[K\r\n".as_bytes();
+        for lines_before in [0, 1, 50] {
+            let before = [many(lines_before), text.to_vec()].concat();
+            assert_eq!(lines(&before), (before.len(), Behind::Nothing));
+            for other in [&b"\x1b[6n"[..], b"\x1b[?1m", b"\x1b]0;m\x07", b"\x1bm", b"\x05", b"\x0e"]
+            {
+                let bytes = [&before[..], other, text].concat();
+                assert_eq!(lines(&bytes), (before.len(), Behind::Other), "{other:?}");
+            }
+            for cut in [&b"\x1b"[..], b"\x1b[", b"\x1b[3;", b"\x1b[000000000000000"] {
+                let bytes = [&before[..], cut].concat();
+                assert_eq!(lines(&bytes), (before.len(), Behind::Cut), "{cut:?}");
+            }
+            let endless = [&before[..], b"\x1b[", &[b'0'; 500]].concat();
+            assert_eq!(lines(&endless), (before.len(), Behind::Other));
         }
-        assert!(asks_nothing(&cut) && !asks_nothing(b"\x05"));
     }
 
     #[test]
     fn only_the_last_colours_are_kept() {
-        let skipped = b"\x1b[31ma\x1b[0mb\x1b[1mc\x1b[mdd\x1b[4;2me\x1b[32m\r\n";
-        let kept: Vec<_> = colours(skipped).collect();
+        let lines = b"\x1b[31ma\x1b[0mb\x1b[1mc\x1b[mdd\x1b[4;2me\x1b[K\x1b[32m\r\n";
+        let kept: Vec<_> = colours(lines).collect();
         assert_eq!(kept, [&b"\x1b[m"[..], b"\x1b[4;2m", b"\x1b[32m"]);
     }
 
     #[test]
     fn the_first_odd_byte_is_found_anywhere() {
-        for length in [0, 1, 63, 64, 65, 200] {
-            let mut bytes = vec![b'x'; length];
-            assert_eq!(next_odd(&bytes), None);
-            bytes.extend(b"\x1bx");
-            assert_eq!(next_odd(&bytes), Some(length));
+        for length in [0, 1, 7, 8, 9, 15, 16, 17, 30, 79, 80, 81, 150] {
+            let bytes = vec![b'\x80'; length];
+            assert_eq!(lines(&bytes), (length, Behind::Nothing));
+            for odd in [b"\x00x", b"\x7fx", b"\x7f\x7f", b"\x1f "] {
+                let bytes = [&bytes[..], odd].concat();
+                assert_eq!(lines(&bytes), (length, Behind::Other));
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What a terminal would show: emulation, redraw, answers.
 //!
-//! Owns the emulator of a session's terminal ([`Screen`]) and the filter that
-//! keeps terminal queries away from the real terminals of attached clients
-//! ([`QueryFilter`]): the emulator answers them, always and once. Grids, cells
-//! and the reflow of lines are `alacritty_terminal`'s, the parser is `vte`'s.
+//! Owns the emulator of a session's terminal ([`Screen`]; as [`LazyScreen`] it
+//! works when somebody looks) and the filter that keeps terminal queries away
+//! from the real terminals of attached clients ([`QueryFilter`]): the emulator
+//! answers them, always and once. Grids, cells and the reflow of lines are
+//! `alacritty_terminal`'s, the parser is `vte`'s.
 //!
 //! Leaves to others: reading and writing of the terminal, clients, recording.
 //! There is no I/O here, no thread and no clock; a synchronized update is
@@ -16,6 +17,7 @@
 mod emulator;
 mod filter;
 mod flood;
+mod lazy;
 mod lexer;
 mod redraw;
 mod screen;
@@ -25,7 +27,8 @@ mod tests;
 mod text;
 
 pub use filter::QueryFilter;
-pub use flood::asks_nothing;
+pub use flood::Lines;
+pub use lazy::LazyScreen;
 pub use lexer::MAX_SEQUENCE;
 pub use screen::Screen;
 pub use size::{ParseSizeError, Size};

@@ -11,7 +11,6 @@ use alacritty_terminal::vte::Parser;
 
 use crate::Size;
 use crate::emulator::Emulator;
-use crate::flood;
 use crate::lexer::{ESC, Lexer, Step};
 
 /// Makes a parser give up the sequence it is in.
@@ -39,21 +38,6 @@ impl Screen {
 
     /// Takes in what the program has written.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let (before, flood, behind) = flood::split(bytes);
-        self.take_in(before);
-        let between = !self.lexer.in_sequence() && !self.lexer.overlong() && self.missing == 0;
-        let traceless = if between { self.traceless(flood) } else { 0 };
-        let (skipped, rest) = flood.split_at(traceless);
-        if !skipped.is_empty() {
-            flood::colours(skipped).for_each(|colour| self.take_in(colour));
-            // What is skipped ends where a line begins.
-            self.take_in(b"\r");
-        }
-        self.take_in(rest);
-        self.take_in(behind);
-    }
-
-    fn take_in(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = if self.lexer.overlong() {
@@ -90,6 +74,11 @@ impl Screen {
     /// what is shown now may be half a picture.
     pub fn is_updating(&self) -> bool {
         self.emulator.state.synchronized
+    }
+
+    /// Whether the stream is between sequences and characters.
+    pub(crate) fn is_between(&self) -> bool {
+        !self.lexer.in_sequence() && !self.lexer.overlong() && self.missing == 0
     }
 
     fn feed_text(&mut self, bytes: &[u8]) -> usize {

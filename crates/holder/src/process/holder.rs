@@ -122,7 +122,7 @@ impl Holder {
         let Some(child) = &mut self.child else { return true };
         let (closed, all) = child.read(stream, &mut self.buffer, limit);
         if !self.buffer.is_empty() {
-            self.output.take(stream, &self.buffer, !all, child, &mut self.clients);
+            self.output.take(stream, &self.buffer, child, &mut self.clients);
             self.buffer.clear();
             self.output.quiet_at = Some(Instant::now() + QUIET);
         }

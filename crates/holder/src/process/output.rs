@@ -13,6 +13,7 @@ use std::{mem, time::Instant};
 
 use wk_model::HolderUsage;
 use wk_recording::Stream;
+use wk_terminal::Lines;
 
 use super::{
     child::Child,
@@ -61,18 +62,18 @@ impl Output {
         self.tape.as_mut()
     }
 
-    /// Takes in what the child has written; `more` is on its way.
+    /// Takes in what the child has written.
     pub(crate) fn take(
         &mut self,
         stream: Stream,
         bytes: &[u8],
-        more: bool,
         child: &mut Child,
         clients: &mut Clients,
     ) {
         self.gauges.count_output(bytes.len());
+        let lines = Lines::of(bytes);
         if self.tape.is_some() || clients.want_output() {
-            self.view.filter(bytes, &mut self.filtered);
+            self.view.filter(lines, &mut self.filtered);
             let kind = match stream {
                 Stream::Stdout => Reply::OUTPUT,
                 Stream::Stderr => Reply::ERROR_OUTPUT,
@@ -88,7 +89,7 @@ impl Output {
         } else {
             self.filtered.clear();
         }
-        self.view.feed(bytes, more);
+        self.view.feed(lines, Instant::now());
         self.pass_answers(child);
         if let Some(tape) = &mut self.tape
             && tape.wants_checkpoint()
@@ -125,7 +126,7 @@ impl Output {
     /// Gives memory back that only flowing output needs.
     pub(crate) fn rest(&mut self) {
         self.filtered = Vec::new();
-        self.view.settle();
+        self.view.rest();
         self.quiet_at = None;
     }
 

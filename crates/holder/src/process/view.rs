@@ -1,15 +1,21 @@
 //! What the session shows: an emulated screen, or the end of the text that came through pipes.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use wk_holder::{protocol::ScreenRequest, spec::Stdio};
-use wk_terminal::{QueryFilter, Screen, Size};
+use wk_terminal::{LazyScreen, Lines, QueryFilter, Size};
 
 /// Lines that are kept after they have scrolled off.
 const HISTORY: usize = 500;
 
-/// Text that waits to be emulated in one go.
-const MAX_WAITING: usize = 512 << 10;
+/// How long text waits to be emulated, unless it is a flood.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// More than this in that time is a flood.
+const FLOOD: usize = 64 << 10;
 
 /// Bytes that are kept of a session without a terminal.
 const TAIL: usize = 64 << 10;
@@ -23,11 +29,11 @@ pub(crate) enum View {
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
-    screen: Screen,
+    screen: LazyScreen,
     /// Keeps queries from the real terminals: the screen answers them, once.
     filter: QueryFilter,
-    /// Plain text that the screen has not taken in yet.
-    waiting: Vec<u8>,
+    /// Since when text may wait.
+    since: Option<Instant>,
 }
 
 /// The last of a text.
@@ -38,28 +44,26 @@ impl View {
     pub(crate) fn new(stdio: Stdio) -> Self {
         match stdio {
             Stdio::Terminal { cols, rows } => Self::Terminal(Box::new(Terminal {
-                screen: Screen::new(Size::new(cols, rows).unwrap_or_default(), HISTORY),
+                screen: LazyScreen::new(Size::new(cols, rows).unwrap_or_default(), HISTORY),
                 filter: QueryFilter::default(),
-                waiting: Vec::new(),
+                since: None,
             })),
             Stdio::Pipes { .. } => Self::Text(Tail::default()),
         }
     }
 
-    /// Takes in output. Where `more` is on its way, plain text may wait for it: most of a
-    /// flood is never looked at by anybody, and the screen is quick to pass over it.
-    pub(crate) fn feed(&mut self, bytes: &[u8], more: bool) {
+    /// Takes in output.
+    pub(crate) fn feed(&mut self, lines: Lines<'_>, now: Instant) {
         match self {
-            Self::Terminal(terminal) => terminal.feed(bytes, more),
-            Self::Text(tail) => tail.push(bytes),
+            Self::Terminal(terminal) => terminal.feed(lines, now),
+            Self::Text(tail) => tail.push(lines.bytes()),
         }
     }
 
-    /// Takes in what still waits.
-    pub(crate) fn settle(&mut self) {
+    /// Does the work that was put off, and gives memory back.
+    pub(crate) fn rest(&mut self) {
         if let Self::Terminal(terminal) = self {
-            terminal.settle();
-            terminal.waiting = Vec::new();
+            terminal.rest();
         }
     }
 
@@ -71,13 +75,13 @@ impl View {
         }
     }
 
-    /// Appends to `out` what other terminals may be shown of `bytes`: those of attached clients,
+    /// Appends to `out` what other terminals may be shown of output: those of attached clients,
     /// and whichever plays the recording. To be called with all output, in order, or
     /// [`View::pass_over`] where nobody listens.
-    pub(crate) fn filter(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn filter(&mut self, lines: Lines<'_>, out: &mut Vec<u8>) {
         match self {
-            Self::Terminal(terminal) => terminal.filter.feed(bytes, out),
-            Self::Text(_) => out.extend_from_slice(bytes),
+            Self::Terminal(terminal) => terminal.filter.feed_lines(lines, out),
+            Self::Text(_) => out.extend_from_slice(lines.bytes()),
         }
     }
 
@@ -91,8 +95,7 @@ impl View {
     pub(crate) fn redraw(&mut self, history: u32) -> Vec<u8> {
         match self {
             Self::Terminal(terminal) => {
-                terminal.settle();
-                let mut drawn = terminal.screen.redraw(history.min(HISTORY as u32) as usize);
+                let mut drawn = terminal.screen.now().redraw(history.min(HISTORY as u32) as usize);
                 drawn.extend_from_slice(terminal.filter.joining());
                 drawn
             }
@@ -110,21 +113,19 @@ impl View {
 
     /// What is shown now, for a person or a program.
     pub(crate) fn show(&mut self, request: ScreenRequest) -> Vec<u8> {
-        self.settle();
         match self {
             Self::Terminal(terminal) if request.ansi => {
-                terminal.screen.ansi(request.history).into_bytes()
+                terminal.screen.now().ansi(request.history).into_bytes()
             }
-            Self::Terminal(terminal) => terminal.screen.text(request.history).into_bytes(),
+            Self::Terminal(terminal) => terminal.screen.now().text(request.history).into_bytes(),
             Self::Text(tail) => String::from_utf8_lossy(&tail.bytes()).into_owned().into_bytes(),
         }
     }
 
     /// The text of it all, history too, each line whole.
     pub(crate) fn lines(&mut self) -> String {
-        self.settle();
         match self {
-            Self::Terminal(terminal) => terminal.screen.unwrapped(true),
+            Self::Terminal(terminal) => terminal.screen.now().unwrapped(true),
             Self::Text(tail) => wk_terminal::plain_text(&tail.bytes()),
         }
     }
@@ -133,44 +134,43 @@ impl View {
     pub(crate) fn size(&self) -> (u16, u16) {
         match self {
             Self::Terminal(terminal) => {
-                (terminal.screen.size().cols(), terminal.screen.size().rows())
+                let size = terminal.screen.before().size();
+                (size.cols(), size.rows())
             }
             Self::Text(_) => (0, 0),
         }
     }
 
     pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
-        self.settle();
         if let (Self::Terminal(terminal), Some(size)) = (self, Size::new(cols, rows)) {
-            terminal.screen.resize(size);
+            terminal.screen.now().resize(size);
         }
     }
 
     pub(crate) fn title(&self) -> Option<String> {
         match self {
-            Self::Terminal(terminal) => terminal.screen.title().map(str::to_owned),
+            Self::Terminal(terminal) => terminal.screen.before().title().map(str::to_owned),
             Self::Text(_) => None,
         }
     }
 }
 
 impl Terminal {
-    fn feed(&mut self, bytes: &[u8], more: bool) {
-        // A question is not kept waiting.
-        if more && wk_terminal::asks_nothing(bytes) {
-            if self.waiting.len() + bytes.len() > MAX_WAITING {
-                self.settle();
+    fn feed(&mut self, lines: Lines<'_>, now: Instant) {
+        self.screen.feed_lines(lines);
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) > PATIENCE {
+            self.since = None;
+            // In a flood, most of what waits is soon gone unseen; else, it is memory.
+            if self.screen.waiting() < FLOOD {
+                self.rest();
             }
-            self.waiting.extend_from_slice(bytes);
-        } else {
-            self.settle();
-            self.screen.feed(bytes);
         }
     }
 
-    fn settle(&mut self) {
-        self.screen.feed(&self.waiting);
-        self.waiting.clear();
+    fn rest(&mut self) {
+        self.screen.rest();
+        self.since = None;
     }
 }
 

@@ -130,4 +130,14 @@ proptest! {
     fn text_without_secrets_is_unchanged(text in prose(), cuts in vec(any::<usize>(), 0..20)) {
         prop_assert_eq!(mask(&split(text.as_bytes(), &cuts)), text.as_bytes());
     }
+
+    #[test]
+    fn much_at_once_is_masked_like_single_bytes(
+        lines in vec(prop_oneof![1 => noise(), 9 => prose().prop_map(String::into_bytes)], 20..40),
+        times in 1..9_usize,
+    ) {
+        let bytes = lines.join(&b'\n').repeat(times);
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        prop_assert_eq!(mask(&[&bytes]), mask(&single));
+    }
 }
