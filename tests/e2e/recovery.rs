@@ -288,3 +288,19 @@ async fn nothing_recovers_for_ever() {
     assert!((2..=6).contains(&view.attempt), "{}", view.attempt);
     assert!(view.duration_seconds < Duration::from_secs(5).as_secs_f64());
 }
+
+#[tokio::test]
+async fn who_is_attached_follows_from_attempt_to_attempt() {
+    let wk = TestDaemon::start().await;
+    // As a part of a pipeline: what one attempt has read is not given to the next.
+    let script = "read line; echo \"$WK_ATTEMPT $line\"; test $WK_ATTEMPT = 3";
+    let words = ["run", "--retries", "5", "--retry-delay", "0s", "--", "sh", "-c", script];
+    let outcome = wk_tests::Outcome::fed(wk.call(words), b"one\n").await;
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(outcome.text(), "1 one\n2 \n3 \n");
+    let told = &outcome.stderr;
+    assert!(told.contains("attempt 1 ended: exit code 1"), "{told}");
+
+    let words = ["run", "--retries", "1", "--retry-delay", "0s", "--", "sh", "-c", "exit 3"];
+    assert_eq!(wk.wk(words).await.code, 3);
+}

@@ -43,6 +43,11 @@ pub struct SessionView {
     pub signal: Option<i32>,
     /// Why the command could not be started, in a sentence.
     pub error: Option<String>,
+    /// When its next attempt starts, while it recovers or is parked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub waits_until: Option<Time>,
+    /// What it waits for, in words: its turn, or what its failure named.
+    pub waits_for: Option<String>,
     /// Counts from 1.
     pub attempt: u32,
     pub retry_count: u32,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wk_api::{Health, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
-use wk_model::{Ending, Life, Liveness, Session};
+use wk_model::{Ending, Life, Liveness, Session, Time, Wait, WaitsFor};
 
 /// The view of a session; its folder tells what changes with every byte.
 pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
@@ -42,6 +42,8 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
         exit_code: ending.and_then(Ending::exit_code),
         signal: ending.and_then(Ending::signal),
         error: ending.and_then(error),
+        waits_until: waits_until(session),
+        waits_for: waits_for(session),
         attempt: session.attempt,
         retry_count: session.recovery.spent,
         max_retries: created.recovery.retries,
@@ -75,6 +77,29 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
         }),
         output_bytes: (session.attempt > 0).then_some(gauges.output_bytes),
         verdict: None,
+    }
+}
+
+fn waits_until(session: &Session) -> Option<Time> {
+    match &session.life {
+        Life::Recovering { wait, .. } => Some(wait.until()),
+        _ => None,
+    }
+}
+
+fn waits_for(session: &Session) -> Option<String> {
+    match &session.life {
+        Life::Queued { waits_for } => Some(match waits_for {
+            WaitsFor::Slot { scope } if scope == "overall" => "a free slot".into(),
+            WaitsFor::Slot { scope } => format!("a free slot of {scope}"),
+            WaitsFor::Session { session_id } => format!("the end of session {session_id}"),
+            WaitsFor::Breaker { template } => format!("an instance of {template} that works"),
+        }),
+        Life::Recovering { wait: Wait::Parked(parked), .. } => Some(parked.reason.clone()),
+        Life::Recovering { wait: Wait::Retry(retry), .. } => {
+            Some(format!("retry {} of {}", retry.retry, retry.max_retries))
+        }
+        _ => None,
     }
 }
 

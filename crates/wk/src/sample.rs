@@ -29,6 +29,8 @@ pub(crate) fn session() -> SessionView {
         exit_code: None,
         signal: None,
         error: None,
+        waits_until: None,
+        waits_for: None,
         attempt: 1,
         retry_count: 0,
         max_retries: 0,

@@ -59,7 +59,7 @@ fn leftovers_are_kept_where_that_is_asked_for() {
 
 #[test]
 fn a_stop_reaches_who_has_left_the_session_and_who_forks_on() {
-    let fork = "setsid sh -c 'trap \"\" TERM HUP; while :; do (sleep 0.01 &) ; done' & ";
+    let fork = "setsid sh -c 'trap \"\" TERM HUP; i=0; while [ $((i += 1)) -lt 3000 ]; do (sleep 0.01 &) ; done' & ";
     let mut session =
         Session::start(&script(&format!("trap '' TERM HUP; {fork} {LEAVE} wait; wait")));
     let leftover = Watch::new(left(&mut session));

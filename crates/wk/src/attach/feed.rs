@@ -44,6 +44,13 @@ impl Feed {
         (self.open, self.end_sent) = (false, false);
     }
 
+    /// Another attempt reads from here on: what the last one was given is not given again.
+    pub(crate) fn begin_anew(&mut self) {
+        self.cut();
+        self.taken(self.sent);
+        (self.taken, self.sent) = (0, 0);
+    }
+
     /// Whether this connection's holder has said what it has.
     pub(crate) fn is_open(&self) -> bool {
         self.open
@@ -119,6 +126,21 @@ mod tests {
         feed.taken(6);
         assert!(!feed.is_unfinished());
         assert!(!feed.resume(3) && !feed.resume(7));
+    }
+
+    #[test]
+    fn another_attempt_reads_what_is_left() {
+        let mut feed = Feed::default();
+        feed.push(b"abcdef");
+        feed.end();
+        assert!(feed.resume(0));
+        assert_eq!(next(&mut feed), Some(Request::Input(b"abcdef".to_vec())));
+        feed.taken(2);
+        feed.push(b"gh");
+        feed.begin_anew();
+        assert!(feed.resume(0));
+        assert_eq!(next(&mut feed), Some(Request::Input(b"gh".to_vec())));
+        assert_eq!(next(&mut feed), Some(Request::InputEnd));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 pub(crate) mod detach_key;
 mod exchange;
 mod feed;
+mod follow;
 mod frames;
 mod input;
 mod leaving;

@@ -24,6 +24,8 @@ pub(crate) struct Output {
     done: oneshot::Receiver<io::Result<()>>,
     /// Bytes that were handed over.
     pub bytes: u64,
+    /// Bytes of earlier attempts.
+    before: u64,
 }
 
 impl Output {
@@ -49,7 +51,17 @@ impl Output {
             // Nobody listens any more where we were left without waiting.
             let _ = finished.send(result);
         })?;
-        Ok(Self { sender: Some(sender), done, bytes: 0 })
+        Ok(Self { sender: Some(sender), done, bytes: 0, before: 0 })
+    }
+
+    /// What comes from here on is another attempt's.
+    pub(crate) fn begin_anew(&mut self) {
+        self.before += std::mem::take(&mut self.bytes);
+    }
+
+    /// Bytes of all attempts.
+    pub(crate) fn total(&self) -> u64 {
+        self.before + self.bytes
     }
 
     /// Hands bytes over; waits while too many are not yet written.

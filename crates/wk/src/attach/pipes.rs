@@ -39,6 +39,7 @@ pub(crate) async fn feed(
         output: Output::start().context("cannot start a thread")?,
         signals,
         on_signal: OnSignal::PassOn,
+        attempt: view.attempt.max(1),
         input_doubtful: false,
         cuts: 0,
     };
@@ -50,7 +51,9 @@ pub(crate) async fn feed(
     }
     match end {
         End::Ended(ended) => sure(&attachment, ended_code(&ended)).await,
-        End::Over(view) if attachment.cuts > 0 => sure(&attachment, view_code(&view)).await,
+        End::Over(view) if attachment.cuts > 0 || attachment.attempt > 1 => {
+            sure(&attachment, view_code(&view)).await
+        }
         End::Over(view) => {
             // It had ended before we came: its recording has what we missed.
             output_text::print_all(daemon, &view.session_id).await?;
@@ -70,7 +73,7 @@ async fn sure(attachment: &Attachment<'_>, code: Code) -> anyhow::Result<Code> {
     }
     let path = format!("/sessions/{}", Client::segment(attachment.session_id));
     let view: SessionView = attachment.daemon.get(&path, &()).await?;
-    let missing = view.output_bytes.is_none_or(|bytes| bytes != attachment.output.bytes);
+    let missing = view.output_bytes.is_none_or(|bytes| bytes != attachment.output.total());
     let what = match (missing, attachment.input_doubtful) {
         (false, false) => return Ok(code),
         (true, false) => "some of its output is missing here",

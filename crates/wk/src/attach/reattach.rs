@@ -2,8 +2,8 @@
 
 use std::{pin::pin, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
-use wk_api::{AttachQuery, SessionView, SignalRequest, WaitQuery, Waited, problem_type};
+use tokio::time::{Instant, sleep};
+use wk_api::{AttachQuery, SessionView, SignalRequest, problem_type};
 use wk_client::{AttachStream, Client, ClientError};
 use wk_holder::protocol::Ended;
 use wk_model::Phase;
@@ -11,6 +11,7 @@ use wk_model::Phase;
 use super::{
     exchange::{Input, Turn, exchange},
     feed::Feed,
+    follow::Follow,
     output::Output,
     signals::Signals,
 };
@@ -18,9 +19,6 @@ use crate::{complaint, connect::Daemon};
 
 /// How long a daemon may take to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a daemon may take to hear of an end that we have heard of.
-const KNOWN: Duration = Duration::from_secs(2);
 
 /// A holder ends the input of a session when its feeder has been away for 10 s; a moment less.
 const AWAY: Duration = Duration::from_secs(9);
@@ -54,13 +52,15 @@ pub(crate) struct Attachment<'a> {
     pub output: Output,
     pub signals: Signals,
     pub on_signal: OnSignal,
+    /// The attempt that we are attached to.
+    pub attempt: u32,
     /// Connections that were cut.
     pub cuts: u32,
     /// We were away for so long that the session may have been told that its input has ended.
     pub input_doubtful: bool,
 }
 
-enum Joined {
+pub(super) enum Joined {
     Stream(Box<AttachStream>),
     Over(Box<SessionView>),
 }
@@ -82,10 +82,14 @@ impl Attachment<'_> {
             };
             match self.connected(stream).await {
                 Ok(Turn::Cut) => {}
-                Ok(Turn::Ended(ended)) => {
-                    self.let_it_be_known().await;
-                    return Ok(End::Ended(ended));
-                }
+                Ok(Turn::Ended(ended)) => match self.follow(&ended).await? {
+                    Follow::Nothing => return Ok(End::Ended(ended)),
+                    Follow::Attempt(next) => {
+                        joined = next;
+                        continue;
+                    }
+                    Follow::Left(end) => return Ok(end),
+                },
                 Ok(Turn::Detached) => return Ok(End::Detached),
                 Ok(Turn::OutputGone(error)) => return Ok(End::OutputGone(error)),
                 Ok(Turn::Refused(why)) => anyhow::bail!("the session's holder refused: {why}"),
@@ -100,16 +104,6 @@ impl Attachment<'_> {
             let unfinished = self.input.feed.as_ref().is_some_and(Feed::is_unfinished);
             self.input_doubtful |= unfinished && cut_at.elapsed() > AWAY;
         }
-    }
-
-    /// Waits until the daemon, too, knows of the end: whoever called us may ask it next.
-    ///
-    /// The end is true and on the disk without it, so a daemon that is away is not waited for.
-    async fn let_it_be_known(&self) {
-        let path = format!("/sessions/{}/wait", Client::segment(self.session_id));
-        let until_exit = WaitQuery::default();
-        let known = self.daemon.client().get::<Waited>(&path, &until_exit);
-        let _ = timeout(KNOWN, known).await;
     }
 
     /// One connection; the error is the signal that makes us leave.
@@ -128,7 +122,7 @@ impl Attachment<'_> {
     }
 
     /// Attaches again, once there is a daemon. Keys and signals are heard meanwhile.
-    async fn rejoin(&mut self) -> anyhow::Result<Result<Joined, End>> {
+    pub(super) async fn rejoin(&mut self) -> anyhow::Result<Result<Joined, End>> {
         // Part of a frame may have been sent: what waited cannot go on where it was.
         self.input.waiting.clear();
         if let Some(feed) = &mut self.input.feed {
@@ -157,7 +151,7 @@ impl Attachment<'_> {
 }
 
 /// Tells the session of a signal, as the terminal or the sender meant it.
-fn pass_on(daemon: &Daemon, session_id: &str, signal: i32) {
+pub(super) fn pass_on(daemon: &Daemon, session_id: &str, signal: i32) {
     let (client, session_id) = (daemon.client().clone(), session_id.to_owned());
     // `kill` means one process; a key or a hang-up means all that run in front.
     let tree = signal != rustix::process::Signal::TERM.as_raw();

@@ -69,10 +69,12 @@ pub(crate) async fn attach(
         output,
         signals,
         on_signal: OnSignal::Leave,
+        attempt: view.attempt.max(1),
         input_doubtful: false,
         cuts: 0,
     };
     let end = attachment.lead().await;
+    let shown_before = attachment.attempt > view.attempt.max(1);
     let Attachment { mut output, mut signals, .. } = attachment;
     tokio::select! {
         // What cannot be written any more is not wanted any more.
@@ -85,7 +87,7 @@ pub(crate) async fn attach(
         // The cursor is somewhere in what the program has drawn.
         complaint::say("");
     }
-    say_goodbye(daemon, view, end?, options.quiet).await
+    say_goodbye(daemon, view, end?, options.quiet, shown_before).await
 }
 
 async fn say_goodbye(
@@ -93,6 +95,7 @@ async fn say_goodbye(
     view: &SessionView,
     end: End,
     quiet: bool,
+    shown_before: bool,
 ) -> anyhow::Result<Code> {
     let label = view.name.as_deref().unwrap_or(&view.session_id);
     Ok(match end {
@@ -104,7 +107,9 @@ async fn say_goodbye(
             code
         }
         End::Over(view) => {
-            output_text::print_all(daemon, &view.session_id).await?;
+            if !shown_before {
+                output_text::print_all(daemon, &view.session_id).await?;
+            }
             let code = view_code(&view);
             if !quiet || code != Code::SUCCESS {
                 complaint::say(&format!("[session {label} ended: {}]", ending::of_view(&view)));

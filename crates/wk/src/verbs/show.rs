@@ -12,7 +12,12 @@ use crate::{
     context::Context,
     csv, ending, json,
     table::{self, Cell},
-    text::{bytes, moment::Clock, span, visible::command_line},
+    text::{
+        bytes,
+        moment::Clock,
+        span,
+        visible::{command_line, visible},
+    },
 };
 
 /// Show all that is known of a session
@@ -104,6 +109,11 @@ fn life(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
     push(&mut pairs, "started", Some(clock.show(view.start_time)));
     push(&mut pairs, "ended", view.end_time.map(|time| clock.show(time)));
     push(&mut pairs, "active", view.last_activity.map(|time| clock.show(time)));
+    if let Some(waits_for) = &view.waits_for {
+        let until = view.waits_until.map(|until| format!(", until {}", clock.show(until)));
+        let waits = format!("{}{}", visible(waits_for), until.unwrap_or_default());
+        push(&mut pairs, "waits for", Some(waits));
+    }
     if view.attempt > 1 {
         push(&mut pairs, "attempt", Some(view.attempt.to_string()));
     }
