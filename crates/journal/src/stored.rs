@@ -29,7 +29,7 @@ pub(crate) const OF_SESSION: &str = "stretches CROSS JOIN events e
      ON e.seq >> 13 = stretches.n AND e.session_id = ?1 AND e.seq BETWEEN ?2 AND ?3";
 
 /// Kinds that do not read as `Change::Other`.
-pub(crate) const KNOWN: &[&str] = &[
+pub const KNOWN: &[&str] = &[
     "session_created",
     "session_queued",
     "session_admitted",
@@ -52,6 +52,8 @@ pub(crate) const KNOWN: &[&str] = &[
     "session_removed",
     "orphan_found",
     "orphan_ended",
+    "on_finish_started",
+    "on_finish_ended",
     "config_reloaded",
     "daemon_started",
     "daemon_stopped",
@@ -112,6 +114,8 @@ pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
         Change::SessionClosed { outcome } => to_string(&Closed { outcome: *outcome }),
         Change::SessionRemoved { by } => to_string(&Removed { by: by.clone() }),
         Change::OrphanFound(data) | Change::OrphanEnded(data) => to_string(data),
+        Change::OnFinishStarted(data) => to_string(data),
+        Change::OnFinishEnded(data) => to_string(data),
         Change::DaemonStarted { process, version } => {
             to_string(&DaemonStarted { process: *process, version: version.clone() })
         }
@@ -192,6 +196,8 @@ fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
         "session_removed" => Change::SessionRemoved { by: from_str::<Removed>(data)?.by },
         "orphan_found" => Change::OrphanFound(from_str(data)?),
         "orphan_ended" => Change::OrphanEnded(from_str(data)?),
+        "on_finish_started" => Change::OnFinishStarted(from_str(data)?),
+        "on_finish_ended" => Change::OnFinishEnded(from_str(data)?),
         "config_reloaded" => Change::ConfigReloaded,
         "daemon_started" => {
             let DaemonStarted { process, version } = from_str(data)?;
