@@ -281,6 +281,7 @@ fn full_creation() -> Created {
             on_stale: Some(OnStale::Stop),
         },
         after: Some(id(2)),
+        on_finish: true,
         idempotency_key: Some("key-1".to_owned()),
     }
 }

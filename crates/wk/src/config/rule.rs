@@ -44,24 +44,24 @@ pub(super) fn read(
 ) -> Vec<Rule> {
     let mut reader = Reader { place: SECTION.to_owned(), wrongs };
     let DeValue::Array(tables) = section.get_ref() else {
-        reader.wrong(section.span(), "rules are a list: write [[on]], then its keys".to_owned());
+        reader.wrong(section.span(), "rules are a list: write [[on]], then its keys");
         return Vec::new();
     };
     if tables.len() > MANY {
-        reader.wrong(section.span(), format!("there are more than {MANY} rules"));
+        reader.wrong(section.span(), &format!("there are more than {MANY} rules"));
         return Vec::new();
     }
     let mut rules: Vec<Rule> = Vec::new();
     for (number, value) in (1..).zip(tables) {
         let DeValue::Table(table) = value.get_ref() else {
-            reader.wrong(value.span(), "rules are tables: write [[on]], then its keys".to_owned());
+            reader.wrong(value.span(), "rules are tables: write [[on]], then its keys");
             continue;
         };
         let Some(rule) = rule(&mut reader, table, value.span(), number, templates) else {
             continue;
         };
         if rules.iter().any(|other| other.name == rule.name) {
-            reader.wrong(value.span(), format!("there are two rules `{}`", rule.name));
+            reader.wrong(value.span(), &format!("there are two rules `{}`", rule.name));
         }
         rules.push(rule);
     }
@@ -108,7 +108,7 @@ fn rule(
             "run" => {
                 let words = reader.list(name, value, "[\"notify-send\", \"done\"]", argument);
                 if words.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
-                    reader.wrong(value.span(), "`run` must name a program".to_owned());
+                    reader.wrong(value.span(), "`run` must name a program");
                 }
                 actions.push(words.map(Action::Run));
             }
@@ -124,18 +124,18 @@ fn rule(
         }
     }
     if events.is_none() {
-        reader.wrong(span.clone(), "a rule needs an `event`, like \"session_closed\"".to_owned());
+        reader.wrong(span.clone(), "a rule needs an `event`, like \"session_closed\"");
     }
     match actions.len() {
         0 => {
             let message =
                 "a rule needs an action: `run = [\"program\", …]` or `post = \"http://…\"`";
-            reader.wrong(span, message.to_owned());
+            reader.wrong(span, message);
         }
         1 => {}
         _ => {
             let message = "a rule has one action, `run` or `post`: write two rules";
-            reader.wrong(span, message.to_owned());
+            reader.wrong(span, message);
         }
     }
     let action = actions.pop().flatten()?;
@@ -156,7 +156,7 @@ fn many<T>(
 ) -> Option<Vec<T>> {
     let found = reader.one_or_list(name, value, "[\"…\", \"…\"]", read)?;
     if found.is_empty() {
-        reader.wrong(value.span(), format!("`{name}` is an empty list: nothing would fit"));
+        reader.wrong(value.span(), &format!("`{name}` is an empty list: nothing would fit"));
     }
     Some(found)
 }

@@ -43,7 +43,7 @@ impl Reader<'_> {
         Reader { place: format!("{}.{name}", self.place), wrongs: self.wrongs }
     }
 
-    pub(super) fn wrong(&mut self, span: Range<usize>, message: String) {
+    pub(super) fn wrong(&mut self, span: Range<usize>, message: &str) {
         self.wrongs.push(Wrong { span, message: format!("{}: {message}", self.place) });
     }
 

@@ -288,8 +288,8 @@ mod tests {
             format!(
                 "daemon    running for 1m 1s (pid 7)\nversion   {}\nsessions  3\n\
                  socket    /run/wk.sock\nstate     /state\nwarning   no cgroup\n\
-                 rule      tell (run notify): 2 delivered, 1 under way, 3 failed; last error: \
-                 exited with\n          1\n",
+                 rule      tell (run notify): 2 delivered, 1 under way, 3 failed; last error:\n          \
+                 exited with 1\n",
                 env!("CARGO_PKG_VERSION")
             )
         );

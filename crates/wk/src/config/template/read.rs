@@ -52,14 +52,14 @@ pub(super) fn section(section: &Value<'_>, wrongs: &mut Vec<Wrong>) -> BTreeMap<
     let mut reader = Reader { place: SECTION.to_owned(), wrongs };
     let mut found = BTreeMap::new();
     let toml::de::DeValue::Table(table) = section.get_ref() else {
-        let message = "write [template.NAME], then its keys".to_owned();
+        let message = "write [template.NAME], then its keys";
         reader.wrong(section.span(), message);
         return found;
     };
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         if let Err(error) = name.parse::<Name>() {
-            reader.wrong(key.span(), error.to_string());
+            reader.wrong(key.span(), &error.to_string());
         } else if let Some(table) = reader.table(name, value) {
             let written = template(&mut reader.below(name), table, key.span());
             found.insert(name.to_owned(), written);
@@ -113,11 +113,11 @@ fn command(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Vec<
     if key == "command" && words.iter().any(|word| word.contains("{external_id}")) {
         let message =
             "`command`: nobody knows `{external_id}` before the first attempt: use {uuid}";
-        reader.wrong(value.span(), message.to_owned());
+        reader.wrong(value.span(), message);
         return None;
     }
     if words.first().is_none_or(String::is_empty) {
-        reader.wrong(value.span(), format!("`{key}` must name a program"));
+        reader.wrong(value.span(), &format!("`{key}` must name a program"));
         return None;
     }
     Some(words)
@@ -305,11 +305,11 @@ fn pattern(
         return None;
     }
     let Some(category) = named else {
-        reader.wrong(span, "a pattern needs a `category`".to_owned());
+        reader.wrong(span, "a pattern needs a `category`");
         return None;
     };
     if screen.is_none() && exit_code.is_none() {
-        reader.wrong(span, "a pattern needs a `screen` or an `exit_code`".to_owned());
+        reader.wrong(span, "a pattern needs a `screen` or an `exit_code`");
         return None;
     }
     Some(FailurePattern { category, exit_code, screen })
@@ -349,9 +349,9 @@ fn instances(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> Vec<Inst
     for (table, span) in tables {
         let instance = instance(&mut reader, table);
         if let Err(error) = instance.name.parse::<Name>() {
-            reader.wrong(span, format!("an instance needs a `name`: {error}"));
+            reader.wrong(span, &format!("an instance needs a `name`: {error}"));
         } else if instances.iter().any(|other| other.name == instance.name) {
-            reader.wrong(span, format!("there are two instances `{}`", instance.name));
+            reader.wrong(span, &format!("there are two instances `{}`", instance.name));
         } else {
             instances.push(instance);
         }
