@@ -145,7 +145,7 @@ async fn answer(listener: &TcpListener, status: &str) -> String {
         let text = String::from_utf8_lossy(request).into_owned();
         let (head, body) = text.split_once("\r\n\r\n")?;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
-        (body.len() >= length.parse().ok()?).then(|| text.clone())
+        (body.len() >= length.parse::<usize>().ok()?).then(|| text.clone())
     };
     loop {
         let read = stream.read(&mut buffer).await.unwrap();
