@@ -38,6 +38,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ("wk-client", &["rusqlite", "axum"]),
     ("wk-journal", &["hyper", "axum"]),
     ("wk-sources", &["rusqlite", "hyper", "axum"]),
+    ("wk-sinks", &["axum", "clap"]),
 ];
 
 const RUNTIME_AND_DATABASE: &[&str] = &["tokio", "mio", "rusqlite", "hyper", "axum"];

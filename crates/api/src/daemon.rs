@@ -19,4 +19,26 @@ pub struct DaemonStatus {
     pub last_seq: u64,
     /// What works less than it should, in sentences.
     pub warnings: Vec<String>,
+    /// The rules of the settings, `[[on]]`.
+    #[serde(default)]
+    pub rules: Vec<RuleStatus>,
+}
+
+/// How a rule stands, since it is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleStatus {
+    pub name: String,
+    pub events: Vec<String>,
+    /// What it does, without what may be secret.
+    pub action: String,
+    /// Events that wait for it.
+    pub waiting: u64,
+    /// Events that it is told now.
+    pub running: u64,
+    pub delivered: u64,
+    /// Events that it was not told, however often that was tried.
+    pub failed: u64,
+    /// Events for which there was no room.
+    pub dropped: u64,
+    pub last_error: Option<String>,
 }

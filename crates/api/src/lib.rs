@@ -11,7 +11,7 @@ mod problem;
 mod request;
 mod session;
 
-pub use daemon::DaemonStatus;
+pub use daemon::{DaemonStatus, RuleStatus};
 pub use event::{EventQuery, EventView};
 pub use list::ListQuery;
 pub use output::{OutputChunk, OutputQuery, OutputStream, ScreenQuery, WaitFor, WaitQuery, Waited};

@@ -11,13 +11,17 @@ use wk_model::{Kind, OsText};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CreateSession {
-    /// The program and its arguments. Text is a string; other bytes are `{"hex": "…"}`.
-    #[schema(value_type = Vec<String>, min_items = 1)]
+    /// The program and its arguments. Text is a string; other bytes are `{"hex": "…"}`. With a
+    /// template: what stands for its `{args}`, which may be nothing.
+    #[schema(value_type = Vec<String>)]
     pub command: Vec<OsText>,
+    /// What the settings' `[template.NAME]` says holds where this request says nothing.
+    pub template: Option<String>,
     /// 1 to 64 letters, digits, `.`, `_` or `-`; not the name of another living session.
     pub name: Option<String>,
-    #[schema(value_type = String)]
-    pub kind: Kind,
+    /// `command` by default.
+    #[schema(value_type = Option<String>)]
+    pub kind: Option<Kind>,
     pub agent_id: Option<String>,
     pub component_name: Option<String>,
     pub labels: BTreeMap<String, String>,
@@ -26,9 +30,15 @@ pub struct CreateSession {
     /// An absolute path; the user's home by default.
     #[schema(value_type = Option<String>)]
     pub working_directory: Option<OsText>,
+    /// Where to run if neither `working_directory` nor the template says.
+    #[schema(value_type = Option<String>)]
+    pub default_directory: Option<OsText>,
     /// `NAME=VALUE` each, all of it; a minimal environment by default.
     #[schema(value_type = Option<Vec<String>>)]
     pub environment: Option<Vec<OsText>>,
+    /// `NAME=VALUE` each, over `environment` and over the template's.
+    #[schema(value_type = Vec<String>)]
+    pub variables: Vec<OsText>,
     /// 0o022 by default.
     pub umask: Option<u32>,
     /// Kernel resource limits of the caller.
@@ -46,12 +56,14 @@ pub struct CreateSession {
     pub keep_descendants: Option<bool>,
     /// Time between TERM and KILL, in milliseconds.
     pub grace_ms: Option<u64>,
-    /// End the session after so many milliseconds.
+    /// End the session after so many milliseconds; 0: never, whatever the settings say.
     pub timeout_ms: Option<u64>,
     /// What every attempt but the first runs; the same command by default.
     #[schema(value_type = Option<Vec<String>>)]
     pub resume: Option<Vec<OsText>>,
     pub recovery: RecoveryRequest,
+    /// A command for `sh -c`, run when the session is closed, in its environment and directory.
+    pub on_finish: Option<String>,
     /// W3C trace context.
     pub trace_parent: Option<String>,
 }

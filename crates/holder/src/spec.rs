@@ -14,6 +14,9 @@ pub struct Spec {
     /// The program and its arguments for every attempt but the first; none: the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Vec<OsText>>,
+    /// For `sh -c`, when the session is closed; the daemon runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_finish: Option<OsText>,
     pub working_directory: OsText,
     /// `NAME=VALUE` each.
     pub environment: Vec<OsText>,

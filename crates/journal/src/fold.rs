@@ -72,6 +72,8 @@ impl Part {
             | Change::LimitExceeded(_)
             | Change::OrphanFound(_)
             | Change::OrphanEnded(_)
+            | Change::OnFinishStarted(_)
+            | Change::OnFinishEnded(_)
             | Change::ConfigReloaded
             | Change::DaemonStarted { .. }
             | Change::DaemonStopped

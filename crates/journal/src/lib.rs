@@ -54,6 +54,7 @@ pub use open::Opened;
 pub use query::{Page, SessionQuery};
 pub use rebuild::RebuildReport;
 pub use resolve::Resolved;
+pub use stored::KNOWN as KNOWN_KINDS;
 pub use subscribe::{EventQuery, Subscription};
 
 use crate::{

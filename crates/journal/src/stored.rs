@@ -29,7 +29,7 @@ pub(crate) const OF_SESSION: &str = "stretches CROSS JOIN events e
      ON e.seq >> 13 = stretches.n AND e.session_id = ?1 AND e.seq BETWEEN ?2 AND ?3";
 
 /// Kinds that do not read as `Change::Other`.
-pub(crate) const KNOWN: &[&str] = &[
+pub const KNOWN: &[&str] = &[
     "session_created",
     "session_queued",
     "session_admitted",
@@ -52,6 +52,8 @@ pub(crate) const KNOWN: &[&str] = &[
     "session_removed",
     "orphan_found",
     "orphan_ended",
+    "on_finish_started",
+    "on_finish_ended",
     "config_reloaded",
     "daemon_started",
     "daemon_stopped",
@@ -112,6 +114,8 @@ pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
         Change::SessionClosed { outcome } => to_string(&Closed { outcome: *outcome }),
         Change::SessionRemoved { by } => to_string(&Removed { by: by.clone() }),
         Change::OrphanFound(data) | Change::OrphanEnded(data) => to_string(data),
+        Change::OnFinishStarted(data) => to_string(data),
+        Change::OnFinishEnded(data) => to_string(data),
         Change::DaemonStarted { process, version } => {
             to_string(&DaemonStarted { process: *process, version: version.clone() })
         }
@@ -192,6 +196,8 @@ fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
         "session_removed" => Change::SessionRemoved { by: from_str::<Removed>(data)?.by },
         "orphan_found" => Change::OrphanFound(from_str(data)?),
         "orphan_ended" => Change::OrphanEnded(from_str(data)?),
+        "on_finish_started" => Change::OnFinishStarted(from_str(data)?),
+        "on_finish_ended" => Change::OnFinishEnded(from_str(data)?),
         "config_reloaded" => Change::ConfigReloaded,
         "daemon_started" => {
             let DaemonStarted { process, version } = from_str(data)?;
@@ -222,7 +228,7 @@ mod tests {
     /// Journals hold this for years: a line here may gain fields, and change in no other way.
     #[rustfmt::skip]
     const STORED: &[(&str, &str)] = &[
-        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","idempotency_key":"key-1"}"#),
+        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","on_finish":true,"idempotency_key":"key-1"}"#),
         ("session_queued", r#"{"waits_for":{"what":"slot","scope":"overall"}}"#),
         ("session_admitted", r#"{"attempt":1,"instance":"work"}"#),
         ("attempt_started", r#"{"attempt":1,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234},"cgroup":"wk/a","cols":80,"rows":24,"limits":[{"limit":"memory","value":1024,"mechanism":"cgroup_v1"}]}"#),
@@ -244,6 +250,8 @@ mod tests {
         ("session_removed", r#"{"by":{"uid":1000,"pid":42,"client":"wk"}}"#),
         ("orphan_found", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
         ("orphan_ended", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
+        ("on_finish_started", r#"{"attempt":1}"#),
+        ("on_finish_ended", r#"{"attempt":1,"ending":{"how":"exited","code":0},"timed_out":false,"duration_ms":7}"#),
         ("config_reloaded", r#"{}"#),
         ("daemon_started", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":5,"start_time":1234},"version":"0.1.0"}"#),
         ("daemon_stopped", r#"{}"#),

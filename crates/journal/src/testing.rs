@@ -6,9 +6,10 @@ use serde_json::{Map, json};
 use wk_model::{
     Admitted, AttemptExited, AttemptStarted, BootId, Category, Change, Condition, Created, Draft,
     Ending, Event, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage,
-    JournalGap, Kind, LimitKind, LimitReached, Limits, Mechanism, Moment, OnStale, Orphan, Outcome,
-    OutputGap, Parked, ProcessId, ProcessUse, Queued, Recovering, RecoveryOptions, Requester,
-    Resized, Restarted, Seq, Session, SessionId, Source, Stopped, Time, Unreachable, WaitsFor,
+    JournalGap, Kind, LimitKind, LimitReached, Limits, Mechanism, Moment, OnFinishEnded,
+    OnFinishStarted, OnStale, Orphan, Outcome, OutputGap, Parked, ProcessId, ProcessUse, Queued,
+    Recovering, RecoveryOptions, Requester, Resized, Restarted, Seq, Session, SessionId, Source,
+    Stopped, Time, Unreachable, WaitsFor,
 };
 
 use crate::Journal;
@@ -166,6 +167,13 @@ pub(crate) fn every_change() -> Vec<Change> {
         removed(),
         Change::OrphanFound(orphan.clone()),
         Change::OrphanEnded(orphan),
+        Change::OnFinishStarted(OnFinishStarted { attempt: 1 }),
+        Change::OnFinishEnded(OnFinishEnded {
+            attempt: 1,
+            ending: Some(Ending::Exited { code: 0 }),
+            timed_out: false,
+            duration_ms: 7,
+        }),
         Change::ConfigReloaded,
         Change::DaemonStarted { process: process(5), version: "0.1.0".to_owned() },
         Change::DaemonStopped,
@@ -273,6 +281,7 @@ fn full_creation() -> Created {
             on_stale: Some(OnStale::Stop),
         },
         after: Some(id(2)),
+        on_finish: true,
         idempotency_key: Some("key-1".to_owned()),
     }
 }

@@ -112,6 +112,9 @@ pub enum Change {
     },
     OrphanFound(Orphan),
     OrphanEnded(Orphan),
+    /// The session's `--on-finish` command is about to run: it is run once for each of these.
+    OnFinishStarted(OnFinishStarted),
+    OnFinishEnded(OnFinishEnded),
     ConfigReloaded,
     DaemonStarted {
         process: ProcessId,
@@ -155,6 +158,8 @@ impl Change {
             Self::SessionRemoved { .. } => "session_removed",
             Self::OrphanFound(_) => "orphan_found",
             Self::OrphanEnded(_) => "orphan_ended",
+            Self::OnFinishStarted(_) => "on_finish_started",
+            Self::OnFinishEnded(_) => "on_finish_ended",
             Self::ConfigReloaded => "config_reloaded",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopped => "daemon_stopped",
@@ -194,6 +199,8 @@ pub struct Created {
     pub health: HealthOptions,
     /// Starts when this session has ended well.
     pub after: Option<SessionId>,
+    /// A command is run when it is closed.
+    pub on_finish: bool,
     /// A client that asks again with this key gets this session.
     pub idempotency_key: Option<String>,
 }
@@ -289,6 +296,22 @@ pub struct Orphan {
     pub command: Vec<String>,
     /// The signal that ended it, where we sent one.
     pub signal: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnFinishStarted {
+    /// The attempt after which the session was closed.
+    pub attempt: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnFinishEnded {
+    pub attempt: u32,
+    /// None: the daemon that ran it was gone before it ended.
+    pub ending: Option<Ending>,
+    /// It took too long, and was ended.
+    pub timed_out: bool,
+    pub duration_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,8 +19,9 @@ mod signal;
 mod time;
 
 pub use event::{
-    AttemptExited, AttemptStarted, Change, Created, Draft, Event, HolderUsage, JournalGap, Orphan,
-    OutputGap, Requester, Resized, Restarted, Seq, Source, Stopped, Unreachable,
+    AttemptExited, AttemptStarted, Change, Created, Draft, Event, HolderUsage, JournalGap,
+    OnFinishEnded, OnFinishStarted, Orphan, OutputGap, Requester, Resized, Restarted, Seq, Source,
+    Stopped, Unreachable,
 };
 pub use health::{Condition, HealthChanged, HealthOptions, OnStale};
 pub use id::{BadId, SessionId};

@@ -136,6 +136,8 @@ impl Session {
             | Change::LimitExceeded(_)
             | Change::OrphanFound(_)
             | Change::OrphanEnded(_)
+            | Change::OnFinishStarted(_)
+            | Change::OnFinishEnded(_)
             | Change::ConfigReloaded
             | Change::DaemonStarted { .. }
             | Change::DaemonStopped

@@ -31,6 +31,8 @@ pub struct App {
     pub started_at: Time,
     /// What works less than it should, in sentences.
     pub warnings: Arc<Vec<String>>,
+    /// How the rules of the settings stand.
+    pub rules: wk_sinks::rules::Board,
     /// Cancelled when the daemon ends: streams end with it.
     pub ending: CancellationToken,
 }

@@ -39,6 +39,7 @@ pub(crate) fn spec(command: &[&str]) -> Spec {
         session_id: SessionId::from_random(42),
         command: command.iter().map(|word| os(*word)).collect(),
         resume: None,
+        on_finish: None,
         working_directory: os("/"),
         environment: vec![os(format!("PATH={path}")), os("TERM=xterm-256color")],
         umask: 0o022,

@@ -17,6 +17,7 @@ pub(crate) async fn status(State(app): State<App>) -> Json<DaemonStatus> {
         sessions: app.journal.live().len() as u64,
         last_seq: app.journal.last().0,
         warnings: app.warnings.to_vec(),
+        rules: app.rules.statuses(),
     })
 }
 

@@ -2,15 +2,16 @@
 
 use std::{ops::Range, path::Path};
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
 use super::{
     fault::Fault,
-    key::{KEYS, Key, Raw},
+    key::{KEYS, Key},
+    names::unknown,
+    rule,
     settings::Settings,
+    template,
+    value::{Wrong, raw},
 };
 
 /// Takes over what the file's text sets; `seen` hears of each key that was set.
@@ -29,9 +30,21 @@ pub(crate) fn apply(
             return vec![fault(&error.span().unwrap_or(0..0), error.message().to_owned())];
         }
     };
-    let mut faults = Vec::new();
+    let (mut faults, mut wrongs) = (Vec::new(), Vec::new());
+    let (mut own, mut on) = (None, None);
     for (section, value) in table.get_ref() {
         let name = section.get_ref().as_ref();
+        match name {
+            template::SECTION => {
+                own = Some(value);
+                continue;
+            }
+            rule::SECTION => {
+                on = Some(value);
+                continue;
+            }
+            _ => {}
+        }
         if !sections().any(|known| known == name) {
             faults.push(fault(&section.span(), unknown("section", name, "", sections())));
             continue;
@@ -58,41 +71,27 @@ pub(crate) fn apply(
             }
         }
     }
+    if let Some(own) = own {
+        settings.templates.read(own, &mut wrongs);
+    }
+    // Rules may name templates.
+    if let Some(on) = on {
+        settings.rules = rule::read(on, &settings.templates, &mut wrongs);
+    }
+    wrongs.sort_by_key(|wrong: &Wrong| wrong.span.start);
+    faults.extend(wrongs.into_iter().map(|wrong| fault(&wrong.span, wrong.message)));
     faults
 }
 
 fn sections() -> impl Iterator<Item = &'static str> + Clone {
     let first_of_section =
         |index: usize| index == 0 || KEYS[index - 1].section != KEYS[index].section;
-    (0..KEYS.len()).filter(move |index| first_of_section(*index)).map(|index| KEYS[index].section)
+    (0..KEYS.len())
+        .filter(move |index| first_of_section(*index))
+        .map(|index| KEYS[index].section)
+        .chain([template::SECTION, rule::SECTION])
 }
 
 fn find(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
-}
-
-fn raw<'a>(value: &'a Spanned<DeValue<'_>>) -> Raw<'a> {
-    match value.get_ref() {
-        DeValue::String(text) => Raw::Text(text),
-        DeValue::Boolean(value) => Raw::Boolean(*value),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Raw::Other("integer beyond 64 bits"), Raw::Integer),
-        other => Raw::Other(other.type_str()),
-    }
-}
-
-fn unknown<'a>(
-    what: &str,
-    name: &str,
-    place: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> String {
-    let shown: String = name.chars().take(60).collect();
-    let distance = |other: &&str| strsim::damerau_levenshtein(&shown, other);
-    let nearest = known.clone().min_by_key(distance).filter(|nearest| distance(nearest) <= 3);
-    let hint = match nearest {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("there are {}", known.collect::<Vec<_>>().join(", ")),
-    };
-    format!("unknown {what} `{}`{place}: {hint}", shown.escape_debug())
 }

@@ -147,14 +147,14 @@ fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     Ok(())
 }
 
-fn text<'a>(raw: Raw<'a>, want: &str) -> Result<&'a str, String> {
+pub(super) fn text<'a>(raw: Raw<'a>, want: &str) -> Result<&'a str, String> {
     match raw {
         Raw::Variable(text) | Raw::Text(text) => Ok(text),
         other => Err(mismatch(other, want)),
     }
 }
 
-fn length(raw: Raw<'_>) -> Result<Duration, String> {
+pub(super) fn length(raw: Raw<'_>) -> Result<Duration, String> {
     span::parse(text(raw, "a length of time like \"10s\"")?)
 }
 
@@ -162,14 +162,14 @@ fn detach_key(raw: Raw<'_>) -> Result<DetachKey, String> {
     text(raw, "a key like \"C-\\\\\"")?.parse()
 }
 
-fn optional_span(raw: Raw<'_>) -> Result<Option<Duration>, String> {
+pub(super) fn optional_span(raw: Raw<'_>) -> Result<Option<Duration>, String> {
     match text(raw, "a length of time like \"10s\", or \"none\"")? {
         "none" => Ok(None),
         text => span::parse_positive(text).map(Some),
     }
 }
 
-fn boolean(raw: Raw<'_>) -> Result<bool, String> {
+pub(super) fn boolean(raw: Raw<'_>) -> Result<bool, String> {
     match raw {
         Raw::Boolean(value) => Ok(value),
         Raw::Variable("true" | "1" | "yes" | "on") => Ok(true),
@@ -178,7 +178,7 @@ fn boolean(raw: Raw<'_>) -> Result<bool, String> {
     }
 }
 
-fn size(raw: Raw<'_>, least: u64) -> Result<u64, String> {
+pub(super) fn size(raw: Raw<'_>, least: u64) -> Result<u64, String> {
     let size = match raw {
         Raw::Integer(bytes) => u64::try_from(bytes).map_err(|_| "must not be negative")?,
         other => bytes::parse(text(other, "a size like \"64MiB\"")?)?,
@@ -189,7 +189,7 @@ fn size(raw: Raw<'_>, least: u64) -> Result<u64, String> {
     Ok(size)
 }
 
-fn count(raw: Raw<'_>) -> Result<u32, String> {
+pub(super) fn count(raw: Raw<'_>) -> Result<u32, String> {
     let number = match raw {
         Raw::Integer(number) => Some(number),
         Raw::Variable(text) => text.parse().ok(),
@@ -210,7 +210,7 @@ fn log_format(raw: Raw<'_>) -> Result<LogFormat, String> {
     }
 }
 
-fn mismatch(raw: Raw<'_>, want: &str) -> String {
+pub(super) fn mismatch(raw: Raw<'_>, want: &str) -> String {
     match raw {
         Raw::Variable(text) | Raw::Text(text) => {
             let shown: String = text.chars().take(40).collect();

@@ -8,9 +8,14 @@ mod fault;
 mod file;
 mod key;
 mod load;
+mod names;
+mod rule;
 mod settings;
+pub(crate) mod template;
+mod value;
 
 pub(crate) use fault::ConfigError;
 pub(crate) use key::KEYS;
 pub(crate) use load::{Loaded, load};
 pub(crate) use settings::{LogFormat, Settings};
+pub(crate) use template::Template;

@@ -4,7 +4,7 @@ use std::{ffi::OsString, time::Duration};
 
 use wk_client::Places;
 
-use super::{ConfigError, load};
+use super::{ConfigError, load, template::Templates};
 use crate::attach::detach_key::DetachKey;
 
 /// All settings that are in effect.
@@ -14,6 +14,9 @@ pub(crate) struct Settings {
     pub recording: RecordingSettings,
     pub log: LogSettings,
     pub attach: AttachSettings,
+    pub templates: Templates,
+    /// What is done about events: `[[on]]`.
+    pub rules: Vec<wk_sinks::rules::Rule>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

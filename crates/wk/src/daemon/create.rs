@@ -29,7 +29,9 @@ use wk_sources::{
 
 use super::{
     core::{Core, NameGuard, draft, failed},
-    driver, lost, recover, working_directory,
+    driver, lost, recover,
+    resolve::{resolve, uuid},
+    working_directory,
 };
 use crate::config::Settings;
 
@@ -51,17 +53,23 @@ pub(super) struct CreatedFile {
 
 /// Runs a command as a session. Answers when it runs, or when it is known that it cannot.
 pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<Session>, Problem> {
-    let CreateOrder { request, idempotency_key, by } = order;
+    let CreateOrder { mut request, idempotency_key, by } = order;
     if let Some(key) = &idempotency_key
         && let Some(session_id) = core.journal.by_idempotency_key(key).map_err(failed)?
     {
         return known(core, session_id).await;
     }
     let settings = core.settings();
+    request.environment.get_or_insert_with(minimal_environment);
+    let resolved = resolve(request, &settings, &uuid(random()?)).map_err(bad_request)?;
+    let request = &resolved.request;
     let directory = working_directory::find(request.working_directory.as_ref()).await?;
-    let spec = spec(&request, &settings, new_id()?, directory)?;
+    let mut spec = spec(request, &settings, new_id()?, directory)?;
+    spec.on_finish.clone_from(&resolved.on_finish);
     let name = name(core, request.name.as_deref())?;
-    let created = created(&request, &spec, recovery(&request, &settings), by.uid, idempotency_key)?;
+    let recovery = recovery(request, &settings);
+    let mut created = created(request, &spec, recovery, by.uid, idempotency_key)?;
+    resolved.complete(&mut created);
     let session_id = spec.session_id;
     let at = host::now();
     write_folder(&core.folder(session_id), &spec, &CreatedFile { at, created: created.clone() })?;
@@ -211,10 +219,14 @@ async fn not_started(
 }
 
 fn new_id() -> Result<SessionId, Problem> {
-    let mut bits = [0; 8];
+    Ok(SessionId::from_random(u64::from_le_bytes(random()?)))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bits = [0; N];
     rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| internal(format!("the system gives no random bits: {error}")))?;
-    Ok(SessionId::from_random(u64::from_le_bytes(bits)))
+    Ok(bits)
 }
 
 /// Checks the name, and keeps it until the journal has it.
@@ -251,12 +263,7 @@ fn spec(
     if request.resume.as_ref().is_some_and(names_none) {
         return Err(bad_request("`resume` must name a program"));
     }
-    let environment = match &request.environment {
-        Some(environment) => environment.clone(),
-        None => super::world::daemon_environment()
-            .filter_map(|(name, value)| text_of_variable(&name, &value))
-            .collect(),
-    };
+    let environment = request.environment.clone().unwrap_or_default();
     check_size(&request.command, &environment)?;
     let stdio = match request.terminal {
         Some(size) if (1..=1000).contains(&size.cols) && (1..=1000).contains(&size.rows) => {
@@ -283,6 +290,7 @@ fn spec(
         session_id,
         command: request.command.clone(),
         resume: request.resume.clone(),
+        on_finish: None,
         working_directory,
         environment,
         umask: request.umask.unwrap_or(0o022) & 0o777,
@@ -291,7 +299,10 @@ fn spec(
         recording,
         keep_descendants: keep_descendants(request, settings)?,
         grace_ms: request.grace_ms.unwrap_or_else(|| millis(settings.session.grace)),
-        time_limit_ms: request.timeout_ms.or(settings.session.timeout.map(millis)),
+        time_limit_ms: match request.timeout_ms {
+            Some(limit) => Some(limit).filter(|limit| *limit > 0),
+            None => settings.session.timeout.map(millis),
+        },
     })
 }
 
@@ -336,8 +347,14 @@ fn keep_descendants(request: &CreateSession, settings: &Settings) -> Result<bool
             ))
         }
         Some(keep) => Ok(keep && !recovers),
-        None => Ok(request.kind == Kind::Shell && !recovers),
+        None => Ok(request.kind == Some(Kind::Shell) && !recovers),
     }
+}
+
+fn minimal_environment() -> Vec<OsText> {
+    super::world::daemon_environment()
+        .filter_map(|(name, value)| text_of_variable(&name, &value))
+        .collect()
 }
 
 fn text_of_variable(name: &std::ffi::OsStr, value: &std::ffi::OsStr) -> Option<OsText> {
@@ -394,7 +411,7 @@ fn created(
     let username = crate::daemon::world::user_name(uid);
     Ok(Created {
         name: request.name.clone(),
-        session_kind: request.kind,
+        session_kind: request.kind.unwrap_or_default(),
         command: mask_arguments(&shown(&spec.command)),
         working_directory: Some(spec.working_directory.to_text().into_owned()),
         uid: Some(uid),

@@ -18,8 +18,11 @@ mod driver;
 mod lock;
 mod log;
 mod lost;
+mod on_finish;
 mod recover;
+mod resolve;
 mod salvage;
+mod sinks;
 mod stop;
 mod turns;
 mod working_directory;
@@ -38,6 +41,7 @@ use wk_holder::host;
 use wk_journal::Journal;
 use wk_model::Change;
 use wk_server::App;
+use wk_sinks::rules::Board;
 
 use self::{core::Core, door::Door, lock::Lock};
 use crate::config::Settings;
@@ -118,6 +122,7 @@ async fn watch(
     let _ = tokio::time::timeout(ADOPTION, adopting).await;
     say_ready(ready);
     tracing::info!(sessions = journal.live().len(), "the daemon listens");
+    let board = Board::default();
     let app = App {
         journal: journal.clone(),
         orders,
@@ -126,13 +131,16 @@ async fn watch(
         state: places.state.clone(),
         started_at,
         warnings: Arc::new(warnings),
+        rules: board.clone(),
         ending: ending.clone(),
     };
     let server = tokio::spawn(wk_server::serve(listener, renewed, app));
+    let sinks = sinks::start(&core, board, &ending);
     until_told(&core, &ending).await?;
     // A client of the next daemon must not find the door of this one.
     let _ = std::fs::remove_file(places.socket());
     ending.cancel();
+    sinks.ended().await;
     server.await.context("the server failed")?;
     driver.await.context("the driver failed")?;
     // It ends all the same.

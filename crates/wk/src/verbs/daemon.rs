@@ -13,7 +13,7 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 use serde_json::{Value, json};
-use wk_api::DaemonStatus;
+use wk_api::{DaemonStatus, RuleStatus};
 
 use super::ShortFormat;
 use crate::{
@@ -217,7 +217,35 @@ fn write_status(
     for warning in &status.warnings {
         pairs.push(("warning", Cell::new(warning, Style::Warning)));
     }
+    let rules: Vec<_> = status.rules.iter().map(rule).collect();
+    for (text, style) in &rules {
+        pairs.push(("rule", Cell::new(text, *style)));
+    }
     Ok(table::write_pairs(out, &pairs, width, paint)?)
+}
+
+/// How a rule stands, in a line.
+fn rule(rule: &RuleStatus) -> (String, Style) {
+    let RuleStatus { name, action, delivered, .. } = rule;
+    let mut text = format!("{name} ({action}): {delivered} delivered");
+    let mut style = Style::Plain;
+    for (count, what, bad) in [
+        (rule.running, "under way", false),
+        (rule.waiting, "waiting", false),
+        (rule.failed, "failed", true),
+        (rule.dropped, "dropped", true),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+            if bad {
+                style = Style::Warning;
+            }
+        }
+    }
+    if let Some(error) = &rule.last_error {
+        text += &format!("; last error: {error}");
+    }
+    (text, style)
 }
 
 fn sessions(count: u64) -> String {
@@ -241,6 +269,17 @@ mod tests {
             sessions: 3,
             last_seq: 9,
             warnings: vec!["no cgroup".into()],
+            rules: vec![RuleStatus {
+                name: "tell".into(),
+                events: vec!["session_closed".into()],
+                action: "run notify".into(),
+                waiting: 0,
+                running: 1,
+                delivered: 2,
+                failed: 3,
+                dropped: 0,
+                last_error: Some("exited with 1".into()),
+            }],
         };
         let mut out = Vec::new();
         write_status(&mut out, &status, 61.0, 80, Paint(false)).unwrap();
@@ -248,7 +287,9 @@ mod tests {
             String::from_utf8(out).unwrap(),
             format!(
                 "daemon    running for 1m 1s (pid 7)\nversion   {}\nsessions  3\n\
-                 socket    /run/wk.sock\nstate     /state\nwarning   no cgroup\n",
+                 socket    /run/wk.sock\nstate     /state\nwarning   no cgroup\n\
+                 rule      tell (run notify): 2 delivered, 1 under way, 3 failed; last error:\n          \
+                 exited with 1\n",
                 env!("CARGO_PKG_VERSION")
             )
         );

@@ -21,6 +21,7 @@ pub(crate) mod send;
 pub(crate) mod show;
 pub(crate) mod signal;
 pub(crate) mod stop;
+pub(crate) mod templates;
 pub(crate) mod wait;
 
 /// How to print sessions.

@@ -36,7 +36,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  wk run -- top\n  wk run -d --name web -l team=x -- ./serve --port 80\n  \
-    wk run --timeout 5m -- make | tee log"
+    wk run --timeout 5m -- make | tee log\n  wk run -t claude -- \"fix the tests\""
 )]
 pub(crate) struct RunArgs {
     /// Print the session's id, and do not attach
@@ -45,9 +45,12 @@ pub(crate) struct RunArgs {
     /// A name, instead of the id
     #[arg(long)]
     name: Option<Name>,
-    /// What it is: command, agent or shell
-    #[arg(long, default_value = "command", value_parser = supervised_kind)]
-    kind: Kind,
+    /// Start it as this template says (`wk templates`); flags go over it
+    #[arg(short, long, value_name = "NAME")]
+    template: Option<String>,
+    /// What it is: command (the default), agent or shell
+    #[arg(long, value_parser = supervised_kind)]
+    kind: Option<Kind>,
     /// The agent that it belongs to
     #[arg(long, value_name = "AGENT")]
     agent_id: Option<String>,
@@ -102,11 +105,14 @@ pub(crate) struct RunArgs {
     /// Leave its background processes alone when it ends (default for shells)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     keep_descendants: Option<bool>,
+    /// Run this with `sh -c` once it is over, in its environment and directory
+    #[arg(long, value_name = "COMMAND")]
+    on_finish: Option<String>,
     /// With -d: print the session
     #[arg(long, default_value = "table", requires = "detach")]
     format: ShortFormat,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments; with a template, what it is to be told
+    #[arg(trailing_var_arg = true, required_unless_present = "template", value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
@@ -178,6 +184,12 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
         .collect::<Result<_, _>>()
         .context("the command")?;
     let environment = caller::environment(&args.env);
+    let directory = Some(caller::directory(args.cwd.as_deref())?);
+    // A template may name another, unless this one was asked for.
+    let (working_directory, default_directory) = match args.cwd {
+        Some(_) => (directory, None),
+        None => (None, directory),
+    };
     let size: usize = command.iter().chain(&environment).map(|text| text.as_bytes().len()).sum();
     if size > MAX_CREATE_BYTES / 2 {
         let message = format!(
@@ -190,13 +202,16 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
     Ok(CreateSession {
         command,
         name: args.name.map(String::from),
+        template: args.template,
         kind: args.kind,
         agent_id: args.agent_id,
         component_name: args.component,
         labels: args.labels.into_iter().map(|label| (label.key, label.value)).collect(),
         metadata: serde_json::Map::new(),
-        working_directory: Some(caller::directory(args.cwd.as_deref())?),
+        working_directory,
+        default_directory,
         environment: Some(environment),
+        variables: args.env,
         umask: caller::umask(),
         limits: caller::limits(),
         terminal: match with {
@@ -218,6 +233,7 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
             retry_memory: args.retry_memory.then_some(true),
             restore: args.restore.then_some(true),
         },
+        on_finish: args.on_finish,
         trace_parent: std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty()),
     })
 }
@@ -345,6 +361,7 @@ mod tests {
         let text = |text: &str| OsText::new(text).unwrap();
         assert_eq!(request.command, [text("serve"), text("-p"), text("80")]);
         assert_eq!(request.working_directory, Some(text("/srv")));
+        assert_eq!((request.kind, request.template), (None, None));
         assert_eq!((request.timeout_ms, request.keep_descendants), (Some(60_000), Some(true)));
         assert_eq!((request.terminal, request.feed), (Some(size), false));
         assert_eq!(request.labels.get("a").map(String::as_str), Some("b"));

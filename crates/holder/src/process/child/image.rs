@@ -153,6 +153,7 @@ mod tests {
             session_id: SessionId::from_random(1),
             command: texts(&["ls"]),
             resume: None,
+            on_finish: None,
             working_directory: OsText::new("/").unwrap(),
             environment: texts(environment),
             umask: 0o22,
