@@ -29,6 +29,7 @@ mod row;
 mod schema;
 mod stored;
 mod subscribe;
+mod tally;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub use query::{Page, SessionQuery};
 pub use rebuild::RebuildReport;
 pub use resolve::Resolved;
 pub use subscribe::{EventQuery, Subscription};
+pub use tally::Tally;
 
 use crate::{
     error::Result,

@@ -10,7 +10,7 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, completions, config, daemon, doctor, events, logs, ls, man, play, restart, rm, run,
+        attach, completions, config, daemon, doctor, events, health, logs, ls, man, play, restart, rm, run,
         screen, send, show, signal, stop, wait,
     },
 };
@@ -72,6 +72,7 @@ enum Verb {
     Rm(rm::RmArgs),
     Play(play::PlayArgs),
     Events(events::EventsArgs),
+    Health(health::HealthArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -128,6 +129,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Rm(args) => rm::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
+        Verb::Health(args) => health::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

@@ -15,6 +15,7 @@ mod core;
 mod create;
 mod door;
 mod driver;
+mod health;
 mod lock;
 mod log;
 mod lost;
@@ -37,7 +38,7 @@ use wk_client::Places;
 use wk_holder::host;
 use wk_journal::Journal;
 use wk_model::Change;
-use wk_server::App;
+use wk_server::{App, Board, Sessions};
 
 use self::{core::Core, door::Door, lock::Lock};
 use crate::config::Settings;
@@ -116,12 +117,14 @@ async fn watch(
     // A holder that does not answer holds up nobody but those who ask for it.
     let adopting = tokio::spawn(adopt::adopt(core.clone()));
     let _ = tokio::time::timeout(ADOPTION, adopting).await;
+    let board = Board::default();
+    tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
     say_ready(ready);
     tracing::info!(sessions = journal.live().len(), "the daemon listens");
     let app = App {
         journal: journal.clone(),
         orders,
-        sessions: places.sessions(),
+        sessions: Sessions::new(places.sessions(), board),
         socket: places.socket(),
         state: places.state.clone(),
         started_at,
