@@ -151,7 +151,8 @@ async fn numbers_are_of_the_whole_tree_and_do_not_go_down() {
     assert!(numbers(&wk).await.average_memory_usage.unwrap() > 0);
 
     // What ends takes its memory with it, but not the time that it took.
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", view.pid.unwrap()));
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", view.pid.unwrap()));
     for pid in children.unwrap().split_whitespace() {
         Watch::new(pid.parse().unwrap()).kill();
     }
@@ -160,7 +161,10 @@ async fn numbers_are_of_the_whole_tree_and_do_not_go_down() {
     assert!(view.cpu_seconds.unwrap() >= cpu);
     session.process().await.kill();
     let view = session.ended().await;
-    assert_eq!((view.memory_bytes, view.processes, view.health.alive), (None, None, Liveness::Dead));
+    assert_eq!(
+        (view.memory_bytes, view.processes, view.health.alive),
+        (None, None, Liveness::Dead)
+    );
 }
 
 #[tokio::test]

@@ -56,6 +56,9 @@ impl Drop for Tree {
 fn a_look_adds_up_the_tree_and_no_zombies() {
     let mut tree = Tree::start();
     for mut sampler in [Sampler::new(), Sampler { by_parent: Some(search()), ..Sampler::new() }] {
+        if sampler.by_parent.is_some() {
+            sampler.by_parent = Some(search());
+        }
         let alone = tree.look(&mut sampler);
         tree.tell("sleep 1000 </dev/null & sleep 1000 </dev/null & kill -9 $!");
         if sampler.by_parent.is_some() {
