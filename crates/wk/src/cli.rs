@@ -10,8 +10,8 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, completions, config, daemon, doctor, events, health, logs, ls, man, play, restart, rm, run,
-        screen, send, show, signal, stop, wait,
+        attach, completions, config, daemon, doctor, events, health, logs, ls, man, play, restart,
+        rm, run, screen, send, show, signal, stop, wait,
     },
 };
 

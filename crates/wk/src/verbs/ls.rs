@@ -177,8 +177,8 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "ID            NAME  KIND     STATUS   AGE  TOOK   MEMORY  COMMAND\n\
-             k7f3q2m9x1ab  web   command  hung      3m        1.0 GiB  sh -c 'exec server --p…\n\
-             k7f3q2m9x1ab  web   command  running   3m                 sh -c 'exec server --p…\n"
+             k7f3q2m9x1ab  web   command  hung      3m        1.0 GiB  sh -c 'exec server --…\n\
+             k7f3q2m9x1ab  web   command  running   3m                 sh -c 'exec server --…\n"
         );
     }
 
