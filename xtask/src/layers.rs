@@ -7,8 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::metadata::{Graph, Package};
 
 /// Rooms that hold plain data and pure functions, and all that they may name.
-const PURE: &[(&str, &[&str])] =
-    &[
+const PURE: &[(&str, &[&str])] = &[
     ("wk-model", &["jiff", "serde", "serde_json", "thiserror"]),
     ("wk-judges", &["wk-model"]),
     ("wk-policies", &["wk-model"]),
