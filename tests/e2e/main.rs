@@ -12,6 +12,7 @@ mod config;
 mod daemon_death;
 mod documents;
 mod full_disk;
+mod health;
 mod holder_killed;
 mod journal;
 mod listing;

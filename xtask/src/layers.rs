@@ -7,8 +7,11 @@ use anyhow::{Context, Result, bail};
 use crate::metadata::{Graph, Package};
 
 /// Rooms that hold plain data and pure functions, and all that they may name.
-const PURE: &[(&str, &[&str])] =
-    &[("wk-model", &["jiff", "serde", "serde_json", "thiserror"]), ("wk-policies", &["wk-model"])];
+const PURE: &[(&str, &[&str])] = &[
+    ("wk-model", &["jiff", "serde", "serde_json", "thiserror"]),
+    ("wk-judges", &["wk-model"]),
+    ("wk-policies", &["wk-model"]),
+];
 
 /// What a pure room's code must not touch: the world and the clock.
 const IMPURE: &[&str] = &[

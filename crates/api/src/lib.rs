@@ -5,6 +5,7 @@
 
 mod daemon;
 mod event;
+mod health;
 mod list;
 mod output;
 mod problem;
@@ -13,6 +14,7 @@ mod session;
 
 pub use daemon::{DaemonStatus, RuleStatus};
 pub use event::{EventQuery, EventView};
+pub use health::{HealthNumbers, RecoveryNumbers, SessionsByStatus};
 pub use list::ListQuery;
 pub use output::{OutputChunk, OutputQuery, OutputStream, ScreenQuery, WaitFor, WaitQuery, Waited};
 pub use problem::{Problem, problem_type};
@@ -20,7 +22,7 @@ pub use request::{
     AttachQuery, CreateSession, InputRequest, RecoveryRequest, ResizeRequest, ResourceLimit,
     RestartRequest, SignalRequest, StopRequest, StoppedMany, TerminalSize,
 };
-pub use session::{Health, Limit, Limits, Recording, SessionView};
+pub use session::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 
 /// The header that makes a retried `POST /api/sessions` start one session.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

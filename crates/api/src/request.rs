@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
-use wk_model::{Kind, OsText};
+use wk_model::{HealthOptions, Kind, OsText};
 
 /// `POST /api/sessions`: run a command as a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -64,6 +64,9 @@ pub struct CreateSession {
     pub recovery: RecoveryRequest,
     /// A command for `sh -c`, run when the session is closed, in its environment and directory.
     pub on_finish: Option<String>,
+    /// How its health is looked after; what is left out is as the settings say.
+    #[schema(value_type = Object)]
+    pub health: HealthOptions,
     /// W3C trace context.
     pub trace_parent: Option<String>,
 }

@@ -104,6 +104,24 @@ pub struct Health {
     #[schema(value_type = String)]
     pub alive: Liveness,
     pub conditions: Vec<String>,
+    /// What was seen, a sentence for each condition; empty where nobody has looked yet.
+    pub reasons: Vec<String>,
+    /// When its process tree was last looked at.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub checked_at: Option<Time>,
+    /// `rising`, `steady` or `falling`; null until there were enough looks.
+    pub memory_trend: Option<String>,
+    pub open_files_trend: Option<String>,
+    /// The process with the most resident memory.
+    pub largest_process: Option<LargestProcess>,
+}
+
+/// One process of a session's tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LargestProcess {
+    pub pid: u32,
+    pub comm: String,
+    pub memory_bytes: u64,
 }
 
 /// Where a session's recording is.

@@ -29,6 +29,7 @@ mod row;
 mod schema;
 mod stored;
 mod subscribe;
+mod tally;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use rebuild::RebuildReport;
 pub use resolve::Resolved;
 pub use stored::KNOWN as KNOWN_KINDS;
 pub use subscribe::{EventQuery, Subscription};
+pub use tally::Tally;
 
 use crate::{
     error::Result,

@@ -17,6 +17,8 @@ pub(crate) struct Past {
     agent_id: Option<String>,
     component: Option<String>,
     username: Option<String>,
+    retries: u32,
+    recovered: bool,
 }
 
 impl Past {
@@ -33,13 +35,16 @@ impl Past {
             agent_id: created.agent_id.clone(),
             component: created.component_name.clone(),
             username: created.username.clone(),
+            retries: session.recovery.total,
+            recovered: session.has_recovered(ended.at),
         })
     }
 
     pub(crate) fn load(connection: &Connection, id: SessionId) -> rusqlite::Result<Option<Self>> {
         connection
             .prepare_cached(
-                "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username
+                "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username,
+                     retries, recovered
                  FROM past WHERE id = ?1",
             )?
             .query_row([integer(id.number())], |row| {
@@ -53,6 +58,8 @@ impl Past {
                     agent_id: row.get(6)?,
                     component: row.get(7)?,
                     username: row.get(8)?,
+                    retries: row.get(9)?,
+                    recovered: row.get(10)?,
                 })
             })
             .optional()
@@ -62,8 +69,8 @@ impl Past {
         connection
             .prepare_cached(
                 "INSERT INTO past (start_ms, id, row, end_ms, status, kind, name, agent_id,
-                     component, username)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     component, username, retries, recovered)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 self.start_ms,
@@ -76,6 +83,8 @@ impl Past {
                 self.agent_id,
                 self.component,
                 self.username,
+                self.retries,
+                self.recovered,
             ])
             .map(drop)
     }

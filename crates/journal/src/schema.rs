@@ -109,6 +109,14 @@ const MIGRATIONS: &[M<'static>] = &[
     CREATE TABLE awaited (id INTEGER PRIMARY KEY) STRICT;
     ",
     ),
+    // Few sessions are retried: their numbers are added up from an index that has no others.
+    M::up(
+        "
+    ALTER TABLE past ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE past ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX past_retried ON past (retries, recovered) WHERE retries > 0;
+    ",
+    ),
 ];
 
 /// Opens the one connection that writes. Nothing changes on disk before `prepare`, not even

@@ -278,6 +278,7 @@ fn full_creation() -> Created {
         health: HealthOptions {
             interval_ms: Some(5000),
             stale_after_ms: None,
+            hung_after_ms: None,
             on_stale: Some(OnStale::Stop),
         },
         after: Some(id(2)),

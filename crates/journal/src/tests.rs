@@ -7,3 +7,4 @@ mod folding;
 mod following;
 mod listing;
 mod opening;
+mod tallying;

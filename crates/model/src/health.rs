@@ -1,6 +1,6 @@
 //! The words of health.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ pub struct HealthOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub hung_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_stale: Option<OnStale>,
 }
 
@@ -64,6 +66,30 @@ impl Condition {
             Self::Incomplete => "incomplete",
             Self::OverLimit => "over_limit",
         }
+    }
+}
+
+impl OnStale {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Report, Self::Stop, Self::Restart];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+impl FromStr for OnStale {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|word| word.as_str() == text).ok_or_else(|| {
+            format!("must be \"report\", \"stop\" or \"restart\", not `{}`", text.escape_debug())
+        })
     }
 }
 

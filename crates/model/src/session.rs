@@ -346,6 +346,21 @@ impl Session {
         self.attempt > attempt || self.attempt == attempt && !runs
     }
 
+    /// Whether a retry has helped: the session completed after one, or its latest attempt runs,
+    /// or ran, as long as counts as healthy.
+    pub fn has_recovered(&self, now: Time) -> bool {
+        let healthy_after = self.created.recovery.healthy_after_ms;
+        let ran_well = |until: Time| {
+            self.attempt_time.is_some_and(|start| until.millis_since(start) >= healthy_after)
+        };
+        let well = match &self.life {
+            Life::Running { .. } => ran_well(now),
+            Life::Ended(ended) => ended.outcome == Outcome::Completed || ran_well(ended.at),
+            Life::Queued { .. } | Life::Starting | Life::Recovering { .. } => false,
+        };
+        self.recovery.total > 0 && well
+    }
+
     /// When and how it ended.
     pub fn ended(&self) -> Option<&Ended> {
         match &self.life {

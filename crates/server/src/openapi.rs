@@ -31,6 +31,7 @@ use wk_api as api;
         recording,
         session_events,
         events,
+        health,
         daemon,
         daemon_stop,
         daemon_reload,
@@ -131,6 +132,9 @@ routes! {
     #[utoipa::path(get, path = "/api/events", params(api::EventQuery),
         responses((status = 200, body = String, content_type = "text/event-stream"), (status = "4XX", body = api::Problem)))]
     events;
+    /// How all sessions are, in numbers.
+    #[utoipa::path(get, path = "/api/health", responses((status = 200, body = api::HealthNumbers)))]
+    health;
     /// How the daemon stands.
     #[utoipa::path(get, path = "/api/daemon", responses((status = 200, body = api::DaemonStatus)))]
     daemon;

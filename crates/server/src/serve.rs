@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use wk_journal::Journal;
 use wk_model::Time;
 
-use crate::{Order, peer::Peer, routes};
+use crate::{Order, Sessions, peer::Peer, routes};
 
 /// How long connections may take to end once the daemon does.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -24,8 +24,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct App {
     pub journal: Journal,
     pub orders: mpsc::Sender<Order>,
-    /// The folder of the sessions' folders.
-    pub sessions: PathBuf,
+    pub sessions: Sessions,
     pub socket: PathBuf,
     pub state: PathBuf,
     pub started_at: Time,

@@ -2,14 +2,23 @@
 
 use std::path::Path;
 
-use wk_api::{Health, Limit, Limits, Recording, SessionView};
+use wk_api::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
+use wk_judges::health::{Reading, Trend};
 use wk_model::{Ending, Life, Liveness, Session, Time, Wait, WaitsFor};
 
-/// The view of a session; its folder tells what changes with every byte.
-pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
+use crate::Sessions;
+
+/// The view of a session; its folder tells what changes with every byte, and the board what was
+/// last seen of its process tree.
+pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
     let session_folder = sessions.join(session.id.as_str());
     let gauges = gauges(session, &session_folder);
+    let runs = matches!(session.life, Life::Running { .. });
+    let reading = sessions.reading(session.id).filter(|_| runs);
+    let reading = reading.as_deref();
+    let usage_ms = session.usage.filter(|_| !runs).and_then(|usage| usage.cpu_ms);
+    let cpu_ms = reading.map(|reading| reading.cpu_ms).or(usage_ms);
     let (process, holder) = match &session.life {
         Life::Running { process, holder, .. } => (*process, *holder),
         _ => (None, None),
@@ -54,13 +63,13 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
                 .map(|value| Limit { value, mechanism: "holder".to_owned() }),
             ..Limits::default()
         },
-        health: health(session),
-        memory_bytes: None,
-        cpu_seconds: session.usage.and_then(|usage| usage.cpu_ms).map(|ms| ms as f64 / 1000.0),
-        read_bytes: None,
-        write_bytes: None,
-        processes: None,
-        open_files: None,
+        health: health(session, reading),
+        memory_bytes: reading.map(|reading| reading.memory_bytes),
+        cpu_seconds: cpu_ms.map(|ms| ms as f64 / 1000.0),
+        read_bytes: reading.and_then(|reading| reading.read_bytes),
+        write_bytes: reading.and_then(|reading| reading.write_bytes),
+        processes: reading.map(|reading| reading.processes),
+        open_files: reading.and_then(|reading| reading.open_files),
         template: created.template.clone(),
         labels: created.labels.clone(),
         agent_id: created.agent_id.clone(),
@@ -113,6 +122,7 @@ fn gauges(session: &Session, folder: &Path) -> Gauges {
             last_activity: usage.last_activity,
             recorded_bytes: usage.recorded_bytes,
             gaps: u64::from(usage.gaps),
+            last_input: None,
         }
     })
 }
@@ -127,15 +137,32 @@ fn error(ending: &Ending) -> Option<String> {
     }
 }
 
-fn health(session: &Session) -> Health {
-    match &session.life {
-        Life::Running { reachable: true, .. } => {
-            Health { alive: Liveness::Alive, conditions: Vec::new() }
-        }
-        Life::Running { reachable: false, .. } => {
-            Health { alive: Liveness::Unknown, conditions: vec!["unreachable".into()] }
-        }
-        Life::Queued { .. } | Life::Starting | Life::Recovering { .. } => Health::default(),
-        Life::Ended(_) => Health { alive: Liveness::Dead, conditions: Vec::new() },
+/// The journal's conditions, and what the last look adds to them.
+fn health(session: &Session, reading: Option<&Reading>) -> Health {
+    let Life::Running { reachable, .. } = &session.life else {
+        let alive = if session.is_ended() { Liveness::Dead } else { Liveness::Unknown };
+        return Health { alive, ..Health::default() };
+    };
+    let mut conditions: Vec<_> = session.conditions.iter().map(ToString::to_string).collect();
+    if !reachable {
+        conditions.push("unreachable".into());
+    }
+    let Some(reading) = reading else {
+        let alive = if *reachable { Liveness::Alive } else { Liveness::Unknown };
+        return Health { alive, conditions, ..Health::default() };
+    };
+    let word = |trend: Option<Trend>| trend.map(|trend| trend.as_str().to_owned());
+    Health {
+        alive: reading.alive,
+        conditions,
+        reasons: reading.reasons.clone(),
+        checked_at: Some(reading.time),
+        memory_trend: word(reading.memory_trend),
+        open_files_trend: word(reading.open_files_trend),
+        largest_process: reading.largest.as_ref().map(|largest| LargestProcess {
+            pid: largest.pid,
+            comm: largest.comm.clone(),
+            memory_bytes: largest.memory_bytes,
+        }),
     }
 }

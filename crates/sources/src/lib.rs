@@ -6,3 +6,4 @@ pub mod folder_watch;
 pub mod holders;
 pub mod leftovers;
 pub mod process_watch;
+pub mod sampling;

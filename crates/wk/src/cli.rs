@@ -10,8 +10,8 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, completions, config, daemon, doctor, events, logs, ls, man, play, restart, rm, run,
-        screen, send, show, signal, stop, templates, wait,
+        attach, completions, config, daemon, doctor, events, health, logs, ls, man, play, restart,
+        rm, run, screen, send, show, signal, stop, templates, wait,
     },
 };
 
@@ -73,6 +73,7 @@ enum Verb {
     Play(play::PlayArgs),
     Events(events::EventsArgs),
     Templates(templates::TemplatesArgs),
+    Health(health::HealthArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -130,6 +131,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Templates(args) => templates::run(context, &args, out),
+        Verb::Health(args) => health::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

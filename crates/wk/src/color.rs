@@ -75,8 +75,16 @@ pub(crate) fn standing(view: &SessionView) -> (&'static str, Style) {
         (Phase::Parked, _) => ("parked", Style::Warning),
         (Phase::Queued, _) | (Phase::Starting, None) => (view.phase.as_str(), Style::Plain),
         (_, None) => (view.phase.as_str(), Style::Plain),
+        (Phase::Running, Some(Status::Running)) => unwell(&view.health.conditions)
+            .unwrap_or((Status::Running.as_str(), status_style(Status::Running))),
         (_, Some(status)) => (status.as_str(), status_style(status)),
     }
+}
+
+/// The worst of what is wrong with a session that runs.
+fn unwell(conditions: &[String]) -> Option<(&'static str, Style)> {
+    let has = |word: &str| conditions.iter().any(|condition| condition == word);
+    [("hung", Style::Bad), ("stale", Style::Warning)].into_iter().find(|(word, _)| has(word))
 }
 
 fn status_style(status: Status) -> Style {

@@ -35,7 +35,7 @@ pub(crate) fn session() -> SessionView {
         retry_count: 0,
         max_retries: 0,
         limits: Limits::default(),
-        health: Health { alive: Liveness::Alive, conditions: Vec::new() },
+        health: Health { alive: Liveness::Alive, ..Health::default() },
         memory_bytes: None,
         cpu_seconds: None,
         read_bytes: None,

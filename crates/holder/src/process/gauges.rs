@@ -38,12 +38,13 @@ impl GaugePage {
     /// Counts output.
     pub(crate) fn count_output(&mut self, bytes: usize) {
         self.now.output_bytes = self.now.output_bytes.saturating_add(bytes as u64);
-        self.touch();
+        self.now.last_activity = Some(host::now().time);
     }
 
-    /// Notes that somebody typed, or something was printed.
-    pub(crate) fn touch(&mut self) {
-        self.now.last_activity = Some(host::now().time);
+    /// Notes that somebody typed.
+    pub(crate) fn note_input(&mut self) {
+        self.now.last_input = Some(host::now().time);
+        self.now.last_activity = self.now.last_input;
     }
 
     /// Notes what the recording says of itself.

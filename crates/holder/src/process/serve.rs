@@ -248,7 +248,7 @@ impl Holder {
     fn type_in(&mut self, bytes: &[u8]) {
         if let Some(child) = &mut self.child {
             child.put_input(bytes);
-            self.output.gauges.touch();
+            self.output.gauges.note_input();
         }
     }
 

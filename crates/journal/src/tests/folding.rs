@@ -120,7 +120,7 @@ async fn a_rebuild_puts_right_what_was_tampered_with() {
         ("UPDATE sessions SET place = 1 WHERE id = ?1", 7),
         (
             "INSERT INTO past SELECT start_ms, ?1, row, end_ms, status, kind, name, agent_id,
-              component, username FROM past WHERE status = 'failed'",
+              component, username, retries, recovered FROM past WHERE status = 'failed'",
             8,
         ),
     ] {

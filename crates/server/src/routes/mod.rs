@@ -5,6 +5,7 @@ mod attach;
 mod create;
 mod daemon;
 mod events;
+mod health;
 mod list;
 mod output;
 mod recording;
@@ -55,6 +56,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/{session}/recording", get(recording::recording))
         .route("/sessions/{session}/events", get(events::session_events))
         .route("/events", get(events::events))
+        .route("/health", get(health::health))
         .route("/daemon", get(daemon::status))
         .route("/daemon/stop", post(daemon::stop))
         .route("/daemon/reload", post(daemon::reload))

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use wk_model::OnStale;
+
 use super::settings::{LogFormat, Settings};
 use crate::{
     attach::detach_key::DetachKey,
     text::{bytes, span},
 };
+
+/// Looks at a session are not closer together.
+pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// One key of one section.
 #[derive(Debug)]
@@ -128,6 +133,30 @@ pub(crate) const KEYS: &[Key] = &[
         set: |settings, raw| put(&mut settings.attach.detach_key, detach_key(raw)),
         show: |settings| quote(&settings.attach.detach_key.to_string()),
     },
+    Key {
+        section: "health",
+        name: "interval",
+        set: |settings, raw| put(&mut settings.health.interval, optional_interval(raw)),
+        show: |settings| settings.health.interval.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "health",
+        name: "stale_after",
+        set: |settings, raw| put(&mut settings.health.stale_after, optional_span(raw)),
+        show: |settings| settings.health.stale_after.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "health",
+        name: "hung_after",
+        set: |settings, raw| put(&mut settings.health.hung_after, length(raw)),
+        show: |settings| quote_span(settings.health.hung_after),
+    },
+    Key {
+        section: "health",
+        name: "on_stale",
+        set: |settings, raw| put(&mut settings.health.on_stale, on_stale(raw)),
+        show: |settings| quote(settings.health.on_stale.as_str()),
+    },
 ];
 
 impl Key {
@@ -167,6 +196,20 @@ pub(super) fn optional_span(raw: Raw<'_>) -> Result<Option<Duration>, String> {
         "none" => Ok(None),
         text => span::parse_positive(text).map(Some),
     }
+}
+
+/// A health check that never ends would be all that the daemon does.
+pub(super) fn optional_interval(raw: Raw<'_>) -> Result<Option<Duration>, String> {
+    match optional_span(raw)? {
+        Some(interval) if interval < MIN_INTERVAL => {
+            Err(format!("must be at least {}", span::exact(MIN_INTERVAL)))
+        }
+        interval => Ok(interval),
+    }
+}
+
+pub(super) fn on_stale(raw: Raw<'_>) -> Result<OnStale, String> {
+    text(raw, "\"report\", \"stop\" or \"restart\"")?.parse()
 }
 
 pub(super) fn boolean(raw: Raw<'_>) -> Result<bool, String> {

@@ -189,7 +189,7 @@ mod tests {
     fn each_kind_of_fault_says_what_would_be_right() {
         for (text, want) in [
             ("[sesion]\ngrace = 1", "1:2: unknown section `sesion`: did you mean `session`?"),
-            ("[telemetry]\n", "there are session, recording, log, attach, template, on"),
+            ("[telemetry]\n", "there are session, recording, log, attach, health, template, on"),
             ("session = 3", "1:1: `session` is a section: write [session]"),
             (
                 "[session]\nretires = 3",
@@ -203,6 +203,8 @@ mod tests {
             ("[log]\nbackups = 1.5", "must be a whole number, not a value of type float"),
             ("[log]\nformat = \"xml\"", "must be \"json\" or \"text\", not `xml`"),
             ("[attach]\ndetach_key = \"x\"", "attach.detach_key: "),
+            ("[health]\ninterval = \"1ms\"", "health.interval: must be at least 100ms"),
+            ("[health]\non_stale = \"kill\"", "must be \"report\", \"stop\" or \"restart\""),
             ("[session\n", "1:9: "),
             ("[log]\nbackups = 1\nbackups = 2\n", "3:1: "),
         ] {

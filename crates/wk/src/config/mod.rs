@@ -15,7 +15,7 @@ pub(crate) mod template;
 mod value;
 
 pub(crate) use fault::ConfigError;
-pub(crate) use key::KEYS;
+pub(crate) use key::{KEYS, MIN_INTERVAL};
 pub(crate) use load::{Loaded, load};
 pub(crate) use settings::{LogFormat, Settings};
 pub(crate) use template::Template;

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, time::Duration};
 
 use wk_client::Places;
+use wk_model::OnStale;
 
 use super::{ConfigError, load, template::Templates};
 use crate::attach::detach_key::DetachKey;
@@ -17,6 +18,7 @@ pub(crate) struct Settings {
     pub templates: Templates,
     /// What is done about events: `[[on]]`.
     pub rules: Vec<wk_sinks::rules::Rule>,
+    pub health: HealthSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,18 @@ pub(crate) struct AttachSettings {
     pub detach_key: DetachKey,
 }
 
+/// How the health of sessions is looked after, unless a session says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HealthSettings {
+    /// Between two looks at a session; none: nobody looks.
+    pub interval: Option<Duration>,
+    /// Without output, input and CPU for so long it is stale; none: never.
+    pub stale_after: Option<Duration>,
+    /// An uninterruptible sleep of so long is a hang.
+    pub hung_after: Duration,
+    pub on_stale: OnStale,
+}
+
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -103,5 +117,16 @@ impl Default for RecordingSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self { format: LogFormat::Json, max_size: 50_000_000, backups: 5 }
+    }
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            interval: Some(Duration::from_secs(30)),
+            stale_after: Some(Duration::from_secs(5 * 60)),
+            hung_after: Duration::from_secs(60),
+            on_stale: OnStale::Report,
+        }
     }
 }

@@ -18,8 +18,8 @@ use wk_holder::{
 use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
-    AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Limits, Moment, Name,
-    OsText, RecoveryOptions, Session, SessionId, Source,
+    AttemptExited, Change, Created, Draft, Ending, HealthOptions, HolderUsage, Kind, Label, Limits,
+    Moment, Name, OsText, RecoveryOptions, Session, SessionId, Source,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
@@ -33,7 +33,7 @@ use super::{
     resolve::{resolve, uuid},
     working_directory,
 };
-use crate::config::Settings;
+use crate::config::{MIN_INTERVAL, Settings};
 
 /// What the journal knows of a session's creation, kept in its folder too: a journal that was
 /// lost is made again from these.
@@ -432,9 +432,21 @@ fn created(
         keep_descendants: spec.keep_descendants,
         limits: Limits { time_ms: spec.time_limit_ms, ..Limits::default() },
         recovery,
+        health: health(request)?,
         idempotency_key,
         ..Created::default()
     })
+}
+
+/// A client may ask for what no setting allows.
+fn health(request: &CreateSession) -> Result<HealthOptions, Problem> {
+    let least = crate::text::span::millis(MIN_INTERVAL);
+    match request.health.interval_ms {
+        Some(interval) if interval < least => {
+            Err(bad_request(format!("`health.interval_ms` must be at least {least}")))
+        }
+        _ => Ok(request.health),
+    }
 }
 
 /// The command for people; what is longer than anybody reads is in the spec alone.

@@ -15,6 +15,7 @@ mod core;
 mod create;
 mod door;
 mod driver;
+mod health;
 mod lock;
 mod log;
 mod lost;
@@ -40,8 +41,8 @@ use wk_client::Places;
 use wk_holder::host;
 use wk_journal::Journal;
 use wk_model::Change;
-use wk_server::App;
-use wk_sinks::rules::Board;
+use wk_server::{App, Board, Sessions};
+use wk_sinks::rules;
 
 use self::{core::Core, door::Door, lock::Lock};
 use crate::config::Settings;
@@ -120,22 +121,24 @@ async fn watch(
     // A holder that does not answer holds up nobody but those who ask for it.
     let adopting = tokio::spawn(adopt::adopt(core.clone()));
     let _ = tokio::time::timeout(ADOPTION, adopting).await;
+    let board = Board::default();
+    tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
     say_ready(ready);
     tracing::info!(sessions = journal.live().len(), "the daemon listens");
-    let board = Board::default();
+    let rules = rules::Board::default();
     let app = App {
         journal: journal.clone(),
         orders,
-        sessions: places.sessions(),
+        sessions: Sessions::new(places.sessions(), board),
         socket: places.socket(),
         state: places.state.clone(),
         started_at,
         warnings: Arc::new(warnings),
-        rules: board.clone(),
+        rules: rules.clone(),
         ending: ending.clone(),
     };
     let server = tokio::spawn(wk_server::serve(listener, renewed, app));
-    let sinks = sinks::start(&core, board, &ending);
+    let sinks = sinks::start(&core, rules, &ending);
     until_told(&core, &ending).await?;
     // A client of the next daemon must not find the door of this one.
     let _ = std::fs::remove_file(places.socket());

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use wk_api::CreateSession;
-use wk_model::{Created, FailurePattern, HealthOptions, Limits, OsText};
+use wk_model::{Created, FailurePattern, Limits, OsText};
 
 use crate::{
     config::{
@@ -23,7 +23,6 @@ pub(super) struct Resolved {
     /// The agent's own id for the session, where we have made it.
     pub external_id: Option<String>,
     pub patterns: Vec<FailurePattern>,
-    pub health: HealthOptions,
     /// Those that the request cannot name.
     pub limits: Limits,
     pub on_finish: Option<OsText>,
@@ -35,7 +34,6 @@ impl Resolved {
         created.template.clone_from(&self.request.template);
         created.external_id.clone_from(&self.external_id);
         created.recovery.patterns.clone_from(&self.patterns);
-        created.health = self.health;
         created.limits = Limits { time_ms: created.limits.time_ms, ..self.limits };
         created.on_finish = self.on_finish.is_some();
     }
@@ -105,13 +103,17 @@ pub(super) fn resolve(
         Setting::Value(deadline) => Some(span::millis(deadline)),
     });
     recovery.restore = recovery.restore.or(template.restore);
+    let health = &mut request.health;
+    health.interval_ms = health.interval_ms.or(template.health.interval_ms);
+    health.stale_after_ms = health.stale_after_ms.or(template.health.stale_after_ms);
+    health.hung_after_ms = health.hung_after_ms.or(template.health.hung_after_ms);
+    health.on_stale = health.on_stale.or(template.health.on_stale);
     let on_finish = request.on_finish.take().map(script).transpose()?;
     Ok(Resolved {
         request,
         on_finish,
         external_id,
         patterns: template.patterns.clone().unwrap_or_default(),
-        health: template.health,
         limits: limits(template),
     })
 }

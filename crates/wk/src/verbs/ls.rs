@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     csv, json,
     table::{self, Cell, Column},
-    text::{span, visible::command_line},
+    text::{bytes, span, visible::command_line},
 };
 
 /// List sessions
@@ -35,15 +35,19 @@ pub(crate) struct LsArgs {
     format: Format,
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column { title: "ID", least: 0, right: false },
     Column { title: "NAME", least: 8, right: false },
     Column { title: "KIND", least: 0, right: false },
     Column { title: "STATUS", least: 0, right: false },
     Column { title: "AGE", least: 0, right: true },
     Column { title: "TOOK", least: 0, right: true },
+    Column { title: MEMORY, least: 0, right: true },
     Column { title: "COMMAND", least: 12, right: false },
 ];
+
+/// Shown where the memory of any session is known.
+const MEMORY: &str = "MEMORY";
 
 pub(crate) async fn run(
     context: &Context,
@@ -84,8 +88,15 @@ fn write_table(
     width: usize,
     paint: Paint,
 ) -> anyhow::Result<()> {
-    let rows: Vec<Vec<Cell>> = sessions.iter().map(|session| row(session, now_ms)).collect();
-    Ok(table::write(out, &COLUMNS, &rows, width, paint)?)
+    let mut rows: Vec<Vec<Cell>> = sessions.iter().map(|session| row(session, now_ms)).collect();
+    let mut columns = COLUMNS.to_vec();
+    if sessions.iter().all(|session| session.memory_bytes.is_none())
+        && let Some(memory) = columns.iter().position(|column| column.title == MEMORY)
+    {
+        columns.remove(memory);
+        rows.iter_mut().for_each(|row| drop(row.remove(memory)));
+    }
+    Ok(table::write(out, &columns, &rows, width, paint)?)
 }
 
 fn row(session: &SessionView, now_ms: i64) -> Vec<Cell> {
@@ -101,6 +112,7 @@ fn row(session: &SessionView, now_ms: i64) -> Vec<Cell> {
         Cell::new(word, style),
         Cell::new(&span::brief(age), text),
         Cell::new(took.as_deref().unwrap_or_default(), text),
+        Cell::new(&session.memory_bytes.map(bytes::brief).unwrap_or_default(), text),
         Cell::new(&command_line(&session.command, 512), text),
     ]
 }
@@ -152,6 +164,22 @@ mod tests {
              k7f3q2m9x1ab  a-name-of-64-let…  command  starting   3m        sh -c 'exec serv…\n"
         );
         assert!(text.lines().all(|line| visible::width(line) <= 80));
+    }
+
+    #[test]
+    fn memory_and_what_is_wrong_fit_too() {
+        let mut hung = SessionView { memory_bytes: Some(1 << 30), ..sample::session() };
+        hung.health.conditions = vec!["hung".into(), "over_limit".into()];
+        let mut out = Vec::new();
+        let now = sample::session().start_time.as_millis() + 184_200;
+        let sessions = [hung, sample::session()];
+        write_table(&mut out, &sessions, now, 80, Paint(false)).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "ID            NAME  KIND     STATUS   AGE  TOOK   MEMORY  COMMAND\n\
+             k7f3q2m9x1ab  web   command  hung      3m        1.0 GiB  sh -c 'exec server --…\n\
+             k7f3q2m9x1ab  web   command  running   3m                 sh -c 'exec server --…\n"
+        );
     }
 
     #[test]

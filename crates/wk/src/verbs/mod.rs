@@ -9,6 +9,7 @@ pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod events;
 mod filters;
+pub(crate) mod health;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod man;

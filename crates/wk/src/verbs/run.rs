@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use wk_api::{CreateSession, MAX_CREATE_BYTES, RecoveryRequest, SessionView, TerminalSize};
-use wk_model::{Kind, Label, Name, OsText, Phase};
+use wk_model::{HealthOptions, Kind, Label, Name, OnStale, OsText, Phase};
 
 use super::ShortFormat;
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     caller,
     code::Code,
     complaint::{Usage, Verdict},
-    config::Settings,
+    config::{MIN_INTERVAL, Settings},
     context::Context,
     json,
     text::span,
@@ -108,6 +108,15 @@ pub(crate) struct RunArgs {
     /// Run this with `sh -c` once it is over, in its environment and directory
     #[arg(long, value_name = "COMMAND")]
     on_finish: Option<String>,
+    /// Look at its health this often [default: as set]
+    #[arg(long, value_name = "DURATION", value_parser = health_interval)]
+    health_interval: Option<Duration>,
+    /// It is stale without output, input and CPU for so long [default: as set]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse_positive)]
+    stale_after: Option<Duration>,
+    /// What to do when it is stale: report, stop or restart [default: as set]
+    #[arg(long, value_name = "ACTION")]
+    on_stale: Option<OnStale>,
     /// With -d: print the session
     #[arg(long, default_value = "table", requires = "detach")]
     format: ShortFormat,
@@ -234,6 +243,12 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
             restore: args.restore.then_some(true),
         },
         on_finish: args.on_finish,
+        health: HealthOptions {
+            interval_ms: args.health_interval.map(span::millis),
+            stale_after_ms: args.stale_after.map(span::millis),
+            hung_after_ms: None,
+            on_stale: args.on_stale,
+        },
         trace_parent: std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty()),
     })
 }
@@ -270,6 +285,15 @@ fn random_key() -> anyhow::Result<String> {
 fn default_size() -> TerminalSize {
     let (cols, rows) = terminal_size().unwrap_or((80, 24));
     TerminalSize { cols, rows }
+}
+
+fn health_interval(text: &str) -> Result<Duration, String> {
+    match span::parse_positive(text)? {
+        interval if interval < MIN_INTERVAL => {
+            Err(format!("must be at least {}", span::exact(MIN_INTERVAL)))
+        }
+        interval => Ok(interval),
+    }
 }
 
 fn supervised_kind(text: &str) -> Result<Kind, String> {
@@ -328,6 +352,8 @@ mod tests {
             (&["--env", "=x", "--", "x"], "write NAME=VALUE"),
             (&["--kind", "tmux", "--", "x"], "made by tmux"),
             (&["--timeout", "5", "--", "x"], "has no unit"),
+            (&["--health-interval", "5ms", "--", "x"], "at least 100ms"),
+            (&["--on-stale", "kill", "--", "x"], "\"report\", \"stop\""),
             (&["--format", "json", "--", "x"], "--detach"),
             (&["-d"], "<COMMAND>"),
         ] {

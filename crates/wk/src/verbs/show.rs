@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use wk_api::SessionView;
-use wk_model::Phase;
+use wk_model::{Liveness, Phase};
 
 use super::{Format, path_of, session_ref};
 use crate::{
@@ -119,8 +119,28 @@ fn life(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
     }
     let limit = view.limits.time.as_ref();
     push(&mut pairs, "time limit", limit.map(|limit| span::wordy(limit.value as f64 / 1000.0)));
-    let conditions = &view.health.conditions;
-    push(&mut pairs, "health", (!conditions.is_empty()).then(|| conditions.join(", ")));
+    pairs.extend(health(view, clock));
+    pairs
+}
+
+/// What is wrong with it, with reasons; or that nothing is, once somebody has looked.
+fn health(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
+    let health = &view.health;
+    let mut pairs = Vec::new();
+    if view.phase == Phase::Ended {
+        return pairs;
+    }
+    let words = health.conditions.join(", ");
+    let text = match (health.alive, health.checked_at) {
+        (Liveness::Dead, _) => Some("its command is dead".to_owned()),
+        _ if !words.is_empty() => Some(words),
+        (_, checked) => checked.map(|_| "well".to_owned()),
+    };
+    push(&mut pairs, "health", text);
+    for reason in &health.reasons {
+        push(&mut pairs, "", Some(reason));
+    }
+    push(&mut pairs, "checked", health.checked_at.map(|time| clock.show(time)));
     pairs
 }
 
@@ -130,9 +150,24 @@ fn process(view: &SessionView) -> Vec<(&'static str, Cell)> {
         push(&mut pairs, "pid", view.pid.map(|pid| pid.to_string()));
         push(&mut pairs, "holder", view.holder_pid.map(|pid| pid.to_string()));
     }
-    push(&mut pairs, "memory", view.memory_bytes.map(bytes::brief));
+    let with_trend = |text: String, trend: &Option<String>| match trend {
+        Some(trend) => format!("{text}, {trend}"),
+        None => text,
+    };
+    let health = &view.health;
+    let memory = view.memory_bytes.map(bytes::brief);
+    push(&mut pairs, "memory", memory.map(|memory| with_trend(memory, &health.memory_trend)));
+    let largest = health.largest_process.as_ref().map(|process| {
+        format!("{} ({}) with {}", process.comm, process.pid, bytes::brief(process.memory_bytes))
+    });
+    push(&mut pairs, "largest", largest);
     push(&mut pairs, "CPU time", view.cpu_seconds.map(span::wordy));
     push(&mut pairs, "processes", view.processes.map(|count| count.to_string()));
+    let files =
+        view.open_files.map(|count| with_trend(count.to_string(), &health.open_files_trend));
+    push(&mut pairs, "open files", files);
+    push(&mut pairs, "disk read", view.read_bytes.map(bytes::brief));
+    push(&mut pairs, "written", view.write_bytes.map(bytes::brief));
     pairs
 }
 
@@ -211,6 +246,28 @@ read         wk logs web
 watch        wk play web
 "
         );
+    }
+
+    #[test]
+    fn what_was_seen_of_its_processes_is_shown() {
+        let mut view = sample::session();
+        view.health.conditions = vec!["stale".into()];
+        view.health.reasons = vec!["no output for 5m, no input for 6m, no CPU for 5m".into()];
+        view.health.checked_at = Some(view.start_time);
+        view.health.memory_trend = Some("rising".into());
+        view.health.largest_process =
+            Some(wk_api::LargestProcess { pid: 7, comm: "a\u{1b}b".into(), memory_bytes: 2048 });
+        (view.memory_bytes, view.open_files) = (Some(3 << 20), Some(12));
+        (view.read_bytes, view.write_bytes) = (Some(0), Some(4096));
+        let text = render(&view);
+        for want in [
+            "health       stale\n             no output for 5m, no input for 6m, no CPU for 5m\n",
+            "checked      2025-11-11 05:20:00\n",
+            "memory       3.0 MiB, rising\nlargest      a\\u{1b}b (7) with 2.0 KiB\n",
+            "open files   12\ndisk read    0 B\nwritten      4.0 KiB\n",
+        ] {
+            assert!(text.contains(want), "{text}");
+        }
     }
 
     #[test]

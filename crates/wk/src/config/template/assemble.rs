@@ -90,6 +90,7 @@ fn over(top: Template, below: &Template) -> Template {
         health: wk_model::HealthOptions {
             interval_ms: top.health.interval_ms.or(below.health.interval_ms),
             stale_after_ms: top.health.stale_after_ms.or(below.health.stale_after_ms),
+            hung_after_ms: top.health.hung_after_ms.or(below.health.hung_after_ms),
             on_stale: top.health.on_stale.or(below.health.on_stale),
         },
         max_concurrent: top.max_concurrent.or(below.max_concurrent),

@@ -1,0 +1,6 @@
+//! Judges turn evidence into verdicts.
+//!
+//! Pure: evidence is gathered elsewhere, and what follows from a verdict is done elsewhere.
+//! The same evidence always gives the same verdict.
+
+pub mod health;

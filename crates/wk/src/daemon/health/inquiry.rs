@@ -1,0 +1,81 @@
+//! What is to be found out about one session, and by which measure.
+
+use std::{path::PathBuf, sync::Arc};
+
+use wk_judges::health::{Activity, Evidence, LimitUse, Reading, Thresholds};
+use wk_model::{Life, LimitKind, Session, Time};
+
+use super::Target;
+use crate::{config::Settings, daemon::core::Core, text::span::millis};
+
+/// All kinds of limits.
+const LIMITS: [LimitKind; 6] = [
+    LimitKind::Memory,
+    LimitKind::CpuTime,
+    LimitKind::Time,
+    LimitKind::Idle,
+    LimitKind::Processes,
+    LimitKind::Output,
+];
+
+/// A session to look at.
+pub(super) struct Inquiry {
+    pub(super) session: Arc<Session>,
+    pub(super) target: Target,
+    pub(super) folder: PathBuf,
+}
+
+impl Inquiry {
+    /// None where nothing runs that could be looked at.
+    pub(super) fn of(session: Arc<Session>, core: &Core) -> Option<Self> {
+        let Life::Running { process: Some(leader), holder: Some(holder), .. } = session.life else {
+            return None;
+        };
+        let leaf = core.cgroups.as_ref().zip(session.cgroup.as_deref());
+        let leaf = leaf.and_then(|(cgroups, place)| {
+            cgroups.recorded_leaf(place, session.id.as_str(), session.attempt)
+        });
+        let folder = core.folder(session.id);
+        Some(Self { session, target: Target { holder, leader, leaf }, folder })
+    }
+}
+
+/// The time between two looks; none: nobody is to look.
+pub(super) fn interval_ms(session: &Session, settings: &Settings) -> Option<u64> {
+    session.created.health.interval_ms.or(settings.health.interval.map(millis))
+}
+
+/// What the session says, and else the settings.
+pub(super) fn thresholds(session: &Session, settings: &Settings) -> Thresholds {
+    let (own, common) = (&session.created.health, &settings.health);
+    Thresholds {
+        stale_after_ms: own.stale_after_ms.or(common.stale_after.map(millis)),
+        hung_after_ms: own.hung_after_ms.unwrap_or(millis(common.hung_after)),
+    }
+}
+
+/// How much of each of its limits the attempt uses.
+pub(super) fn limits(
+    session: &Session,
+    evidence: &Evidence,
+    reading: &Reading,
+    activity: &Activity,
+    now: Time,
+) -> Vec<LimitUse> {
+    let value = |limit| {
+        Some(match limit {
+            LimitKind::Memory => reading.memory_bytes,
+            LimitKind::CpuTime => reading.cpu_ms,
+            LimitKind::Time => now.millis_since(session.attempt_time?),
+            LimitKind::Idle => evidence.no_output_ms.min(evidence.no_input_ms),
+            LimitKind::Processes => u64::from(reading.processes),
+            // The page counts over all attempts, and a limit is for one.
+            LimitKind::Output => (session.attempt == 1).then_some(activity.output_bytes)?,
+        })
+    };
+    let used = LIMITS.into_iter().filter_map(|limit| {
+        let max = session.created.limits.get(limit)?;
+        Some(LimitUse { limit, max, value: value(limit)? })
+    });
+    used.collect()
+}
