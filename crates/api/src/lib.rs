@@ -3,6 +3,7 @@
 //! The names are those of the interfaces page; a field is added, never renamed. Keys are
 //! always there: what is unknown is null.
 
+mod clean;
 mod daemon;
 mod event;
 mod list;
@@ -11,6 +12,7 @@ mod problem;
 mod request;
 mod session;
 
+pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
 pub use daemon::DaemonStatus;
 pub use event::{EventQuery, EventView};
 pub use list::ListQuery;

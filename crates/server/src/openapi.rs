@@ -31,6 +31,7 @@ use wk_api as api;
         recording,
         session_events,
         events,
+        clean,
         daemon,
         daemon_stop,
         daemon_reload,
@@ -131,6 +132,10 @@ routes! {
     #[utoipa::path(get, path = "/api/events", params(api::EventQuery),
         responses((status = 200, body = String, content_type = "text/event-stream"), (status = "4XX", body = api::Problem)))]
     events;
+    /// Remove files of ended sessions, or end what outlived them.
+    #[utoipa::path(post, path = "/api/clean", request_body = api::CleanRequest,
+        responses((status = 200, body = api::Cleaned), (status = "4XX", body = api::Problem)))]
+    clean;
     /// How the daemon stands.
     #[utoipa::path(get, path = "/api/daemon", responses((status = 200, body = api::DaemonStatus)))]
     daemon;

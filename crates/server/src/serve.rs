@@ -1,6 +1,10 @@
 //! Takes connections on the Unix socket and hands requests to the routes.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -14,7 +18,7 @@ use tower::ServiceExt;
 use wk_journal::Journal;
 use wk_model::Time;
 
-use crate::{Order, peer::Peer, routes};
+use crate::{Order, Readers, peer::Peer, routes};
 
 /// How long connections may take to end once the daemon does.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -31,6 +35,9 @@ pub struct App {
     pub started_at: Time,
     /// What works less than it should, in sentences.
     pub warnings: Arc<Vec<String>>,
+    pub readers: Readers,
+    /// Processes that outlived their sessions, at the last look.
+    pub orphans: Arc<AtomicU64>,
     /// Cancelled when the daemon ends: streams end with it.
     pub ending: CancellationToken,
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use wk_api::{Health, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
-use wk_model::{Ending, Life, Liveness, Session};
+use wk_model::{Ending, HolderUsage, Life, Liveness, Session, SessionId};
+
+use crate::whole::REST;
 
 /// The view of a session; its folder tells what changes with every byte.
 pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
@@ -72,10 +74,30 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
             path: session_folder.join(folder::RECORDING).display().to_string(),
             bytes: gauges.recorded_bytes,
             gaps: gauges.gaps,
+            kept: !was_cleaned_up(session, sessions),
         }),
         output_bytes: (session.attempt > 0).then_some(gauges.output_bytes),
         verdict: None,
     }
+}
+
+/// Whether there was a recording that is not kept any more.
+pub(crate) fn was_cleaned_up(session: &Session, sessions: &Path) -> bool {
+    let Some(ended) = session.ended() else { return false };
+    // The end is told before the first of a short recording is on the disk.
+    let settled = u128::from(host::now().time.millis_since(ended.at)) > REST.as_millis();
+    let has_printed = |usage: HolderUsage| usage.output_bytes > 0 || usage.recorded_bytes > 0;
+    session.created.recorded
+        && settled
+        && session.usage.is_some_and(has_printed)
+        && !sessions.join(session.id.as_str()).join(folder::RECORDING).exists()
+}
+
+pub(crate) fn cleaned_up(session_id: SessionId) -> String {
+    format!(
+        "the recording of session {session_id} was cleaned up: [cleanup] in the settings says \
+         how long recordings are kept"
+    )
 }
 
 /// The holder's page, which also counts what was recorded after the end was told; where its

@@ -10,7 +10,8 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, completions, config, daemon, doctor, events, logs, ls, man, play, restart, rm, run,
+        attach, clean, completions, config, daemon, doctor, events, logs, ls, man, play, restart,
+        rm, run,
         screen, send, show, signal, stop, wait,
     },
 };
@@ -70,6 +71,7 @@ enum Verb {
     Restart(restart::RestartArgs),
     Signal(signal::SignalArgs),
     Rm(rm::RmArgs),
+    Clean(clean::CleanArgs),
     Play(play::PlayArgs),
     Events(events::EventsArgs),
     Daemon(daemon::DaemonArgs),
@@ -126,6 +128,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Restart(args) => restart::run(context, args, out).await,
         Verb::Signal(args) => signal::run(context, args).await,
         Verb::Rm(args) => rm::run(context, args, out).await,
+        Verb::Clean(args) => clean::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,

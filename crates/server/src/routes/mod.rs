@@ -2,6 +2,7 @@
 
 mod act;
 mod attach;
+mod clean;
 mod create;
 mod daemon;
 mod events;
@@ -55,6 +56,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/{session}/recording", get(recording::recording))
         .route("/sessions/{session}/events", get(events::session_events))
         .route("/events", get(events::events))
+        .route("/clean", post(clean::clean))
         .route("/daemon", get(daemon::status))
         .route("/daemon/stop", post(daemon::stop))
         .route("/daemon/reload", post(daemon::reload))

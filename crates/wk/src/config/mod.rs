@@ -13,4 +13,4 @@ mod settings;
 pub(crate) use fault::ConfigError;
 pub(crate) use key::KEYS;
 pub(crate) use load::{Loaded, load};
-pub(crate) use settings::{LogFormat, Settings};
+pub(crate) use settings::{CleanupSettings, LogFormat, Settings};

@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub recording: RecordingSettings,
     pub log: LogSettings,
     pub attach: AttachSettings,
+    pub cleanup: CleanupSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,20 @@ pub(crate) struct AttachSettings {
     pub detach_key: DetachKey,
 }
 
+/// How long what ended sessions leave behind is kept; none: for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CleanupSettings {
+    /// Between two looks.
+    pub interval: Duration,
+    pub live_state_after: Option<Duration>,
+    pub recordings_after: Option<Duration>,
+    /// Bytes of all recordings together.
+    pub recordings_max: Option<u64>,
+    /// Recordings of ended sessions.
+    pub recordings_count: Option<u64>,
+    pub journal_after: Option<Duration>,
+}
+
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -100,5 +115,19 @@ impl Default for RecordingSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self { format: LogFormat::Json, max_size: 50_000_000, backups: 5 }
+    }
+}
+
+impl Default for CleanupSettings {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            interval: Duration::from_secs(300),
+            live_state_after: Some(HOUR),
+            recordings_after: Some(30 * 24 * HOUR),
+            recordings_max: Some(10 << 30),
+            recordings_count: Some(10_000),
+            journal_after: Some(365 * 24 * HOUR),
+        }
     }
 }

@@ -11,6 +11,7 @@
 
 mod adopt;
 mod awake;
+mod cleanup;
 mod core;
 mod create;
 mod door;
@@ -126,8 +127,11 @@ async fn watch(
         state: places.state.clone(),
         started_at,
         warnings: Arc::new(warnings),
+        readers: core.upkeep.readers.clone(),
+        orphans: core.upkeep.orphans.clone(),
         ending: ending.clone(),
     };
+    let upkeep = tokio::spawn(cleanup::run(core.clone(), ending.clone()));
     let server = tokio::spawn(wk_server::serve(listener, renewed, app));
     until_told(&core, &ending).await?;
     // A client of the next daemon must not find the door of this one.
@@ -135,6 +139,7 @@ async fn watch(
     ending.cancel();
     server.await.context("the server failed")?;
     driver.await.context("the driver failed")?;
+    upkeep.await.context("the upkeep failed")?;
     // It ends all the same.
     let _ = core.journal(None, Change::DaemonStopped).await;
     drop(core);

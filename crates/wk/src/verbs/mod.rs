@@ -3,6 +3,7 @@
 use wk_client::Client;
 
 pub(crate) mod attach;
+pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
