@@ -174,3 +174,69 @@ async fn orphans_are_told_of_once_and_ended_when_asked() {
     });
     assert_eq!(found.count(), 1, "told of once, however often it was seen");
 }
+
+#[tokio::test]
+async fn the_journal_forgets_what_is_old_and_a_rebuild_compares_equal() {
+    let wk = TestDaemon::new();
+    let keep = "[cleanup]\ninterval = \"1h\"\nlive_state_after = \"none\"\n";
+    wk.configure(keep);
+    let lives = wk.run(["--name", "lives", "--", "cat"]).await;
+    let gone = wk.run(["--name", "gone", "--", "true"]).await;
+    gone.ended().await;
+    let mut events = wk.events().await;
+    events.until_kind(&gone.id, "session_closed").await;
+    let old_id = events.last_id.clone().unwrap();
+    wk.ok(["config", "reload"]).await;
+    wk.configure(&format!("{keep}journal_after = \"0s\"\n"));
+    wk.ok(["config", "reload"]).await;
+    let would = wk.wk(["clean", "--dry-run", "--format", "json"]).await.json();
+    assert!(would["events"].as_u64().unwrap() >= 6, "{would}");
+
+    let went = wk.wk(["clean", "--format", "json"]).await.json();
+
+    assert!(went["events"].as_u64().unwrap() >= 6, "{went}");
+    let listed = wk.ok(["ls", "--all"]).await;
+    assert!(listed.contains("lives") && !listed.contains("gone"), "{listed}");
+    assert!(!wk.session_folder(&gone.id).exists());
+    assert!(wk.session_folder(&lives.id).join("spec.json").exists());
+    let kinds: Vec<_> = wk.journal().await.iter().map(|event| event["kind"].clone()).collect();
+    assert!(kinds.contains(&"session_summarised".into()), "{kinds:?}");
+    assert!(!kinds.contains(&"session_created".into()), "{kinds:?}");
+    let mut resumed = wk_tests::Events::resume(wk.client(), Some(&old_id)).await;
+    assert_eq!(resumed.next_raw().await.unwrap().event, "reset");
+    let rebuilt = wk.wk(["doctor", "--rebuild", "--format", "json"]).await.json();
+    assert!(rebuilt.to_string().contains("\"differing\":[]"), "{rebuilt}");
+
+    // The session lives on, through another daemon too.
+    wk.kill().await;
+    wk.ok(["send", "lives", "still here", "--enter"]).await;
+    lives.until_shows("still here").await;
+    wk.ok(["stop", "lives"]).await;
+    lives.ended().await;
+    wk.ok(["doctor", "--rebuild"]).await;
+}
+
+#[tokio::test]
+async fn sessions_are_counted_by_what_they_have_in_common() {
+    let wk = TestDaemon::start().await;
+    for (label, script) in [("team=red", "exit 0"), ("team=red", "exit 3"), ("team=blue", "exit 0")]
+    {
+        wk.run(["-l", label, "--", "sh", "-c", script]).await.ended().await;
+    }
+    wk.run(["-l", "team=red", "--", "cat"]).await;
+    let stats = wk.wk(["stats", "--by", "label:team", "--format", "json"]).await.json();
+    assert_eq!(
+        (&stats["overall"]["sessions"], &stats["overall"]["active"]),
+        (&4.into(), &1.into())
+    );
+    assert_eq!(stats["groups"][0]["group"], "red");
+    assert_eq!(stats["groups"][0]["failure_rate"], 0.5);
+    assert!(stats["groups"][0]["median_seconds"].is_number());
+    assert!(wk.ok(["stats"]).await.contains("all"));
+    assert!(wk.ok(["stats", "--format", "csv"]).await.starts_with("group,sessions"));
+    assert_eq!(
+        wk.wk(["stats", "--since", "0s", "--format", "json"]).await.json()["overall"]["sessions"],
+        1
+    );
+    assert!(wk.wk(["stats", "--by", "colour"]).await.stderr.contains("label:KEY"));
+}

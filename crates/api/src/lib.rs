@@ -11,6 +11,7 @@ mod output;
 mod problem;
 mod request;
 mod session;
+mod stats;
 
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
 pub use daemon::DaemonStatus;
@@ -23,6 +24,7 @@ pub use request::{
     RestartRequest, SignalRequest, StopRequest, StoppedMany, TerminalSize,
 };
 pub use session::{Health, Limit, Limits, Recording, SessionView};
+pub use stats::{Stats, StatsGroup, StatsNumbers, StatsQuery};
 
 /// The header that makes a retried `POST /api/sessions` start one session.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

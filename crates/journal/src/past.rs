@@ -17,6 +17,9 @@ pub(crate) struct Past {
     agent_id: Option<String>,
     component: Option<String>,
     username: Option<String>,
+    template: Option<String>,
+    attempts: i64,
+    retries: i64,
 }
 
 impl Past {
@@ -33,13 +36,17 @@ impl Past {
             agent_id: created.agent_id.clone(),
             component: created.component_name.clone(),
             username: created.username.clone(),
+            template: created.template.clone(),
+            attempts: session.attempt.into(),
+            retries: session.recovery.total.into(),
         })
     }
 
     pub(crate) fn load(connection: &Connection, id: SessionId) -> rusqlite::Result<Option<Self>> {
         connection
             .prepare_cached(
-                "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username
+                "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username,
+                     template, attempts, retries
                  FROM past WHERE id = ?1",
             )?
             .query_row([integer(id.number())], |row| {
@@ -53,6 +60,9 @@ impl Past {
                     agent_id: row.get(6)?,
                     component: row.get(7)?,
                     username: row.get(8)?,
+                    template: row.get(9)?,
+                    attempts: row.get(10)?,
+                    retries: row.get(11)?,
                 })
             })
             .optional()
@@ -62,8 +72,8 @@ impl Past {
         connection
             .prepare_cached(
                 "INSERT INTO past (start_ms, id, row, end_ms, status, kind, name, agent_id,
-                     component, username)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     component, username, template, attempts, retries)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
                 self.start_ms,
@@ -76,6 +86,9 @@ impl Past {
                 self.agent_id,
                 self.component,
                 self.username,
+                self.template,
+                self.attempts,
+                self.retries,
             ])
             .map(drop)
     }
@@ -93,18 +106,23 @@ pub(crate) fn update(
         return Ok(());
     }
     if was.is_some() {
-        delete(connection, new.id)?;
-        write_labels(
-            connection,
-            "DELETE FROM labels WHERE (key, value, start_ms, id) = (?1, ?2, ?3, ?4)",
-            new,
-        )?;
+        delete_with_labels(connection, new)?;
     }
     if let Some(is) = is {
         is.insert(connection, row)?;
         insert_labels(connection, new)?;
     }
     Ok(())
+}
+
+/// Takes a session off all lists.
+pub(crate) fn delete_with_labels(
+    connection: &Connection,
+    session: &Session,
+) -> rusqlite::Result<()> {
+    delete(connection, session.id)?;
+    let sql = "DELETE FROM labels WHERE (key, value, start_ms, id) = (?1, ?2, ?3, ?4)";
+    write_labels(connection, sql, session)
 }
 
 pub(crate) fn delete(connection: &Connection, id: SessionId) -> rusqlite::Result<()> {

@@ -1,9 +1,11 @@
 //! The journal as its users see it.
 
 mod appending;
+mod counting;
 mod crash;
 mod failing;
 mod folding;
 mod following;
 mod listing;
 mod opening;
+mod trimming;

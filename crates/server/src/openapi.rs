@@ -32,6 +32,7 @@ use wk_api as api;
         session_events,
         events,
         clean,
+        stats,
         daemon,
         daemon_stop,
         daemon_reload,
@@ -136,6 +137,10 @@ routes! {
     #[utoipa::path(post, path = "/api/clean", request_body = api::CleanRequest,
         responses((status = 200, body = api::Cleaned), (status = "4XX", body = api::Problem)))]
     clean;
+    /// Sessions in numbers.
+    #[utoipa::path(get, path = "/api/stats", params(api::StatsQuery),
+        responses((status = 200, body = api::Stats), (status = "4XX", body = api::Problem)))]
+    stats;
     /// How the daemon stands.
     #[utoipa::path(get, path = "/api/daemon", responses((status = 200, body = api::DaemonStatus)))]
     daemon;

@@ -11,8 +11,7 @@ use crate::{
     context::Context,
     verbs::{
         attach, clean, completions, config, daemon, doctor, events, logs, ls, man, play, restart,
-        rm, run,
-        screen, send, show, signal, stop, wait,
+        rm, run, screen, send, show, signal, stats, stop, wait,
     },
 };
 
@@ -72,6 +71,7 @@ enum Verb {
     Signal(signal::SignalArgs),
     Rm(rm::RmArgs),
     Clean(clean::CleanArgs),
+    Stats(stats::StatsArgs),
     Play(play::PlayArgs),
     Events(events::EventsArgs),
     Daemon(daemon::DaemonArgs),
@@ -129,6 +129,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Signal(args) => signal::run(context, args).await,
         Verb::Rm(args) => rm::run(context, args, out).await,
         Verb::Clean(args) => clean::run(context, args, out).await,
+        Verb::Stats(args) => stats::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,

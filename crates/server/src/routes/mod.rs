@@ -10,6 +10,7 @@ mod list;
 mod output;
 mod recording;
 mod show;
+mod stats;
 mod stop;
 mod wait;
 
@@ -56,6 +57,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/{session}/recording", get(recording::recording))
         .route("/sessions/{session}/events", get(events::session_events))
         .route("/events", get(events::events))
+        .route("/stats", get(stats::stats))
         .route("/clean", post(clean::clean))
         .route("/daemon", get(daemon::status))
         .route("/daemon/stop", post(daemon::stop))

@@ -5,6 +5,7 @@
 //! tried again at the next look.
 
 mod files;
+mod history;
 mod orphans;
 
 use std::{
@@ -25,6 +26,10 @@ use wk_server::Readers;
 
 use super::core::Core;
 use crate::config::CleanupSettings;
+
+/// What is left in the folder of a session without live state: how it had ended, for a journal
+/// that must be made again.
+pub(super) const SUMMARY: &str = "summary.json";
 
 /// What upkeep shares with the rest of the daemon.
 #[derive(Debug, Default)]
@@ -72,9 +77,9 @@ async fn look(core: &Arc<Core>) {
     for (session_id, why) in &cleaned.failed {
         tracing::warn!(session_id, why, "cannot clean up behind a session");
     }
-    let Cleaned { removed, bytes, .. } = &cleaned;
-    if !removed.is_empty() {
-        tracing::info!(parts = removed.len(), bytes, "cleaned up");
+    let Cleaned { removed, bytes, events, .. } = &cleaned;
+    if !removed.is_empty() || *events > 0 {
+        tracing::info!(parts = removed.len(), bytes, events, "cleaned up");
     }
     if let Err(problem) = orphans::look(core, &mut told).await {
         tracing::warn!(detail = problem.detail, "cannot look for orphans");
@@ -110,8 +115,13 @@ async fn as_set(core: &Arc<Core>, cleaned: &mut Cleaned) -> Result<(), Problem> 
         recordings_after,
         recordings_max,
         recordings_count,
+        journal_after,
         ..
     } = core.settings().cleanup;
     let limits = Limits { live_state_after, recordings_after, recordings_max, recordings_count };
-    files::clean(core, limits, cleaned).await
+    files::clean(core, limits, cleaned).await?;
+    match journal_after {
+        Some(after) => history::trim(core, after, cleaned).await,
+        None => Ok(()),
+    }
 }

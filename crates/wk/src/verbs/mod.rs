@@ -21,6 +21,7 @@ pub(crate) mod screen;
 pub(crate) mod send;
 pub(crate) mod show;
 pub(crate) mod signal;
+pub(crate) mod stats;
 pub(crate) mod stop;
 pub(crate) mod wait;
 

@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -10,10 +12,11 @@ use std::{
 
 use wk_api::{Cleaned, Problem, Removed};
 use wk_holder::{folder, host, record};
-use wk_model::{SessionId, Time};
+use wk_model::{Session, SessionId, Time};
 use wk_policies::cleanup::{Kept, Limits, Part, Reason, Removal, plan};
 use wk_server::internal;
 
+use super::SUMMARY;
 use crate::daemon::{core::Core, driver::REMOVED};
 
 /// A folder that the journal does not know may be of a session that is just being created.
@@ -63,6 +66,18 @@ fn clean_blocking(core: &Core, limits: &Limits, dry_run: bool) -> io::Result<Cle
         }
     }
     Ok(cleaned)
+}
+
+/// Removes what is left of sessions that the journal knows no more.
+pub(super) async fn forget(core: &Arc<Core>, sessions: Vec<SessionId>, cleaned: &mut Cleaned) {
+    let core = Arc::clone(core);
+    let work = move || {
+        let remove =
+            |id: &SessionId| remove_renamed(&core.folder(*id), &removed_name(&core, *id, ""));
+        let failed = sessions.iter().filter_map(|id| Some((id.to_string(), remove(id).err()?)));
+        failed.map(|(id, error)| (id, error.to_string())).collect::<Vec<_>>()
+    };
+    cleaned.failed.extend(tokio::task::spawn_blocking(work).await.unwrap_or_default());
 }
 
 /// What all ended sessions still have on disk.
@@ -119,7 +134,9 @@ impl Sizes {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             let size = size(&entry.path(), DEPTH)?;
-            if entry.file_name() == folder::RECORDING {
+            if entry.file_name() == SUMMARY {
+                continue;
+            } else if entry.file_name() == folder::RECORDING {
                 recording = Some(size);
             } else {
                 *live_state.get_or_insert(0) += size;
@@ -160,8 +177,8 @@ fn remove(core: &Core, kept: &Kept, removals: &[Removal]) -> io::Result<bool> {
         remove_renamed(&path, &removed_name(core, session_id, ""))?;
     } else if goes(Part::Recording) {
         remove_renamed(&path.join(folder::RECORDING), &removed_name(core, session_id, "-rec"))?;
-    } else {
-        remove_live_state(&path)?;
+    } else if let Some(session) = core.journal.session(session_id).map_err(io::Error::other)? {
+        remove_live_state(&path, &session)?;
     }
     Ok(true)
 }
@@ -180,10 +197,14 @@ fn remove_renamed(path: &Path, renamed: &Path) -> io::Result<()> {
     fs::remove_dir_all(renamed)
 }
 
-fn remove_live_state(path: &Path) -> io::Result<()> {
+/// Leaves the recording and a summary.
+fn remove_live_state(path: &Path, session: &Session) -> io::Result<()> {
+    let mut file = OpenOptions::new();
+    file.write(true).create(true).truncate(true).mode(0o600);
+    file.open(path.join(SUMMARY))?.write_all(&serde_json::to_vec(session)?)?;
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_name() == folder::RECORDING {
+        if [folder::RECORDING, SUMMARY].iter().any(|kept| entry.file_name() == *kept) {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -217,7 +238,23 @@ fn told(core: &Core, removal: &Removal) -> Removed {
 
 #[cfg(test)]
 mod tests {
+    use wk_model::{BootId, Change, Event, Moment, Seq, Source};
+
     use super::*;
+
+    fn session() -> Session {
+        let event = Event {
+            seq: Seq(1),
+            at: Moment { time: Time::default(), boot: BootId::default(), boot_ns: 0 },
+            recorded_at: Time::default(),
+            session_id: Some(SessionId::from_number(1)),
+            source: Source::daemon(),
+            source_seq: 1,
+            trace_parent: None,
+            change: Change::SessionCreated(Box::default()),
+        };
+        Session::create(&event).unwrap()
+    }
 
     #[test]
     fn sizes_are_of_what_is_there_and_of_nothing_that_is_linked() {
@@ -232,8 +269,10 @@ mod tests {
         assert_eq!((live_state, recording), (None, Some(11)));
         fs::write(path.join("spec.json"), "{}").unwrap();
         assert_eq!(Sizes::of(path).unwrap().live_state, Some(2));
-        remove_live_state(path).unwrap();
+        remove_live_state(path, &session()).unwrap();
         assert_eq!(Sizes::of(path).unwrap().live_state, None);
+        let kept: Session = serde_json::from_slice(&fs::read(path.join(SUMMARY)).unwrap()).unwrap();
+        assert_eq!(kept, session());
         let renamed = path.join("renamed");
         remove_renamed(&path.join("recording"), &renamed).unwrap();
         assert!(!renamed.exists() && Path::new("/").exists());
