@@ -10,6 +10,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
+use tokio::runtime::Handle;
 use wk_api::{Cleaned, Problem, Removed};
 use wk_holder::{folder, host, record};
 use wk_model::{Session, SessionId, Time};
@@ -44,7 +45,7 @@ pub(super) async fn clean(
     Ok(())
 }
 
-fn clean_blocking(core: &Core, limits: &Limits, dry_run: bool) -> io::Result<Cleaned> {
+fn clean_blocking(core: &Arc<Core>, limits: &Limits, dry_run: bool) -> io::Result<Cleaned> {
     let kept = scan(core)?;
     let removals = plan(&kept, limits, host::now().time);
     let kept: HashMap<SessionId, &Kept> = kept.iter().map(|kept| (kept.session_id, kept)).collect();
@@ -53,7 +54,14 @@ fn clean_blocking(core: &Core, limits: &Limits, dry_run: bool) -> io::Result<Cle
     for removals in removals.chunk_by(|a, b| a.session_id == b.session_id) {
         let session_id = removals[0].session_id;
         let Some(kept) = kept.get(&session_id) else { continue };
-        let removed = if dry_run { Ok(true) } else { remove(core, kept, removals) };
+        let removed = match dry_run {
+            true => Ok(true),
+            false => {
+                // Nobody starts it again meanwhile.
+                let _turn = Handle::current().block_on(core.turn(session_id));
+                remove(core, kept, removals)
+            }
+        };
         match removed {
             Ok(true) => {
                 cleaned.bytes += removals.iter().map(|removal| removal.bytes).sum::<u64>();
