@@ -7,6 +7,7 @@ mod acting;
 mod api;
 mod attach;
 mod chaos;
+mod cleanup;
 mod clients;
 mod config;
 mod daemon_death;

@@ -87,6 +87,13 @@ async fn main() -> anyhow::Result<()> {
         let what = format!("`wk ls {}`, median of {FEW}", arguments.join(" "));
         table.note(&what, &ms(Samples::of_times(&times).median()), "");
     }
+    for by in ["template", "label:team", "label:ticket"] {
+        let times = (0..FEW).map(|_| time(&mut house.wk(["stats", "--by", by])));
+        let times = Samples::of_times(&times.collect::<Result<Vec<_>, _>>()?);
+        let what = format!("`wk stats --by {by}` over {gone} past ones, median of {FEW}");
+        let bar = Bar::AtMost(100.0, " ms");
+        table.row(&what, &ms(times.median()), "", times.median(), &bar);
+    }
     println!("{table}");
     Ok(())
 }

@@ -15,6 +15,9 @@ pub struct DaemonStatus {
     pub started_at: Time,
     /// Living sessions.
     pub sessions: u64,
+    /// Processes that outlived their sessions, at the last look.
+    #[serde(default)]
+    pub orphans: u64,
     /// The last event on disk.
     pub last_seq: u64,
     /// What works less than it should, in sentences.

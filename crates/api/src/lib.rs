@@ -3,6 +3,7 @@
 //! The names are those of the interfaces page; a field is added, never renamed. Keys are
 //! always there: what is unknown is null.
 
+mod clean;
 mod daemon;
 mod event;
 mod health;
@@ -11,7 +12,9 @@ mod output;
 mod problem;
 mod request;
 mod session;
+mod stats;
 
+pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
 pub use daemon::{DaemonStatus, RuleStatus};
 pub use event::{EventQuery, EventView};
 pub use health::{HealthNumbers, RecoveryNumbers, SessionsByStatus};
@@ -23,6 +26,7 @@ pub use request::{
     RestartRequest, SignalRequest, StopRequest, StoppedMany, TerminalSize,
 };
 pub use session::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
+pub use stats::{Stats, StatsGroup, StatsNumbers, StatsQuery};
 
 /// The header that makes a retried `POST /api/sessions` start one session.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

@@ -131,4 +131,6 @@ pub struct Recording {
     pub path: String,
     pub bytes: u64,
     pub gaps: u64,
+    /// False once it was cleaned up.
+    pub kept: bool,
 }

@@ -42,6 +42,8 @@ pub(crate) enum Part {
     Begins,
     /// Folded in order.
     Moves,
+    /// Stands for all that came before it.
+    Summarises,
     /// Gives the same in any order.
     Touches,
     /// About a session, but no part of it.
@@ -52,6 +54,7 @@ impl Part {
     pub(crate) fn of(change: &Change) -> Self {
         match change {
             Change::SessionCreated(_) => Self::Begins,
+            Change::SessionSummarised(_) => Self::Summarises,
             Change::SessionQueued(_)
             | Change::SessionAdmitted(_)
             | Change::AttemptStarted(_)
@@ -114,6 +117,9 @@ impl Fold {
         let Some(id) = event.session_id.filter(|_| part != Part::None) else {
             return Ok(None);
         };
+        if part == Part::Summarises {
+            row::note_summary(connection, id, event.seq)?;
+        }
         let entry = match self.entries.entry(id) {
             Occupied(entry) => entry.into_mut(),
             Vacant(entry) => {
@@ -179,7 +185,8 @@ impl Fold {
         if let Some(key) = &session.created.idempotency_key {
             take_key(connection, key, id)?;
         }
-        let early = row::was_awaited(connection, id)?;
+        let summarised = Part::of(&event.change) == Part::Summarises;
+        let early = row::was_awaited(connection, id)? || summarised;
         let (session, position) = (Arc::new(session), Position::default());
         let late = early.then(Vec::new);
         self.entries.insert(id, Entry { stored: None, session, position, late });
@@ -192,6 +199,11 @@ impl Entry {
     fn take(&mut self, event: &Event, part: Part, position: Position) -> Result<(), Refused> {
         if let Some(late) = &mut self.late {
             late.push(event.seq);
+            return Ok(());
+        }
+        if part == Part::Summarises {
+            // It says what was known already; whatever it says, a replay begins with it.
+            self.late = Some(Vec::new());
             return Ok(());
         }
         if part == Part::Moves {

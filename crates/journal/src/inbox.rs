@@ -1,11 +1,13 @@
 //! What waits for the writer.
 
 use tokio::sync::{mpsc, oneshot};
+use wk_model::Time;
 
 use crate::{
     error::Result,
     intake::{Prepared, Taken},
     rebuild::RebuildReport,
+    retention::Trimmed,
 };
 
 /// Events in one transaction, unless a single batch has more.
@@ -16,6 +18,10 @@ const GROUP: usize = 4096;
 pub(crate) enum Message {
     Append(Batch),
     Rebuild(oneshot::Sender<Result<RebuildReport>>),
+    Trim {
+        before: Time,
+        reply: oneshot::Sender<Result<Trimmed>>,
+    },
     Close(oneshot::Sender<()>),
     #[cfg(test)]
     MaxPages(u32),

@@ -24,13 +24,16 @@ pub enum Taken {
     New(Seq),
     /// Its source had delivered it before.
     Known(Seq),
+    /// The same, so long ago that the journal has forgotten the event.
+    Forgotten,
 }
 
 impl Taken {
-    /// Where the event is in the journal.
-    pub fn seq(self) -> Seq {
+    /// Where the event is in the journal; none where it was trimmed.
+    pub fn seq(self) -> Option<Seq> {
         match self {
-            Self::New(seq) | Self::Known(seq) => seq,
+            Self::New(seq) | Self::Known(seq) => Some(seq),
+            Self::Forgotten => None,
         }
     }
 }
@@ -84,6 +87,8 @@ pub(crate) struct Intake {
 struct Numbers {
     id: i64,
     last: u64,
+    /// Events up to this number were in the journal once.
+    trimmed: u64,
 }
 
 impl Intake {
@@ -106,6 +111,9 @@ impl Intake {
             && let Some(seq) = find(connection, numbers.id, number).map_err(&failed)?
         {
             return Ok(Taken::Known(seq));
+        }
+        if number <= numbers.trimmed {
+            return Ok(Taken::Forgotten);
         }
         if i64::try_from(number).is_err() {
             return Err(bad("its source has no numbers left"));
@@ -151,6 +159,13 @@ impl Intake {
     }
 }
 
+/// The number of the oldest event that is kept; 1 where there is none.
+pub(crate) fn first_seq(connection: &Connection) -> Result<Seq> {
+    connection
+        .query_row("SELECT coalesce(min(seq), 1) FROM events", [], |row| stored::read_seq(row, 0))
+        .map_err(JournalError::database("read"))
+}
+
 /// The number of the newest event; 0 where there is none.
 pub(crate) fn last_seq(connection: &Connection) -> Result<Seq> {
     connection
@@ -186,11 +201,13 @@ fn look_up(connection: &Connection, source: &Source) -> rusqlite::Result<Numbers
         .execute([&source.0])?;
     connection
         .prepare_cached(
-            "SELECT id, (SELECT coalesce(max(source_seq), 0) FROM events WHERE source = id)
+            "SELECT id, (SELECT coalesce(max(source_seq), 0) FROM events WHERE source = id), trimmed
              FROM sources WHERE name = ?1",
         )?
         .query_row([&source.0], |row| {
-            Ok(Numbers { id: row.get(0)?, last: row.get::<_, i64>(1)?.unsigned_abs() })
+            let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            let (id, trimmed) = (row.get(0)?, number(2)?);
+            Ok(Numbers { id, last: number(1)?.max(trimmed), trimmed })
         })
 }
 

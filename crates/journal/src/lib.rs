@@ -25,8 +25,10 @@ mod query;
 mod rebuild;
 mod refold;
 mod resolve;
+mod retention;
 mod row;
 mod schema;
+mod stats;
 mod stored;
 mod subscribe;
 mod tally;
@@ -47,7 +49,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
-use wk_model::{Draft, Seq, Session};
+use wk_model::{Draft, Seq, Session, Time};
 
 pub use error::JournalError;
 pub use intake::Taken;
@@ -56,6 +58,8 @@ pub use query::{Page, SessionQuery};
 pub use rebuild::RebuildReport;
 pub use resolve::Resolved;
 pub use stored::KNOWN as KNOWN_KINDS;
+pub use retention::Trimmed;
+pub use stats::{GroupBy, Numbers, Stats, StatsQuery};
 pub use subscribe::{EventQuery, Subscription};
 pub use tally::Tally;
 
@@ -79,7 +83,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Shared {
     id: JournalId,
-    first: AtomicU64,
+    first: Arc<AtomicU64>,
     last: watch::Receiver<Seq>,
     memory: Arc<Memory>,
 }
@@ -137,6 +141,22 @@ impl Journal {
         let (reply, answer) = oneshot::channel();
         self.inbox.send(Message::Rebuild(reply)).await.map_err(|_| JournalError::Closed)?;
         answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// Forgets events that were recorded before `before`, a bounded number of them at once.
+    ///
+    /// Sessions that live, or have ended since, stay as they are; those that ended before are
+    /// known no more. Subscribers that had not read what is trimmed are told.
+    pub async fn trim(&self, before: Time) -> Result<Trimmed> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Trim { before, reply };
+        self.inbox.send(message).await.map_err(|_| JournalError::Closed)?;
+        answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// How many events `trim` would forget.
+    pub fn trimmable(&self, before: Time) -> Result<u64> {
+        self.shared.memory.read(|connection| retention::count(connection, before))
     }
 
     /// Finishes what was asked before, empties the write-ahead log and lets go of the file.

@@ -123,6 +123,14 @@ impl Recent {
         }
     }
 
+    /// Lets go of events before `first`.
+    pub(crate) fn forget(&mut self, first: Seq) {
+        while self.events.front().is_some_and(|fresh| fresh.event.seq < first) {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.bytes;
+        }
+    }
+
     /// Up to `limit` events after `after`, and how far they reach; none if some are not here.
     pub(crate) fn after(
         &self,

@@ -18,9 +18,9 @@ use crate::{
     clock::{Clock, now},
     error::{JournalError, Result},
     inbox::Batch,
-    intake::{Prepared, last_seq},
+    intake::{Prepared, first_seq, last_seq},
     memory::Memory,
-    row, schema, stored,
+    row, schema,
     writer::Writer,
 };
 
@@ -115,17 +115,16 @@ fn start(path: &Path, mut connection: Connection, lock: File) -> Result<Started>
     let id = meta(&connection, "journal_id").map_err(&failed)?;
     let id = id.and_then(|id| id.parse::<JournalId>().ok());
     let id = id.ok_or_else(|| JournalError::Corrupt { detail: "it has no id".into() })?;
-    let first = connection
-        .query_row("SELECT coalesce(min(seq), 1) FROM events", [], |row| stored::read_seq(row, 0))
-        .map_err(&failed)?;
+    let first = first_seq(&connection)?;
     let living = row::living(&connection).map_err(&failed)?;
     let (last, watched) = watch::channel(last_seq(&connection)?);
     let memory = Arc::new(Memory::new(path, living)?);
     let (sender, inbox) = mpsc::channel(INBOX);
+    let first = Arc::new(AtomicU64::new(first.0));
     let shared =
-        Shared { id, first: AtomicU64::new(first.0), last: watched, memory: Arc::clone(&memory) };
+        Shared { id, first: Arc::clone(&first), last: watched, memory: Arc::clone(&memory) };
     Ok(Started {
-        writer: Writer::new(connection, memory, last, inbox, lock),
+        writer: Writer::new(connection, memory, first, last, inbox, lock),
         journal: Journal { inbox: sender, shared: Arc::new(shared) },
     })
 }

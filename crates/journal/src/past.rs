@@ -17,7 +17,9 @@ pub(crate) struct Past {
     agent_id: Option<String>,
     component: Option<String>,
     username: Option<String>,
-    retries: u32,
+    template: Option<String>,
+    attempts: i64,
+    retries: i64,
     recovered: bool,
 }
 
@@ -35,7 +37,9 @@ impl Past {
             agent_id: created.agent_id.clone(),
             component: created.component_name.clone(),
             username: created.username.clone(),
-            retries: session.recovery.total,
+            template: created.template.clone(),
+            attempts: session.attempt.into(),
+            retries: session.recovery.total.into(),
             recovered: session.has_recovered(ended.at),
         })
     }
@@ -44,7 +48,7 @@ impl Past {
         connection
             .prepare_cached(
                 "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username,
-                     retries, recovered
+                     template, attempts, retries, recovered
                  FROM past WHERE id = ?1",
             )?
             .query_row([integer(id.number())], |row| {
@@ -58,8 +62,10 @@ impl Past {
                     agent_id: row.get(6)?,
                     component: row.get(7)?,
                     username: row.get(8)?,
-                    retries: row.get(9)?,
-                    recovered: row.get(10)?,
+                    template: row.get(9)?,
+                    attempts: row.get(10)?,
+                    retries: row.get(11)?,
+                    recovered: row.get(12)?,
                 })
             })
             .optional()
@@ -69,8 +75,8 @@ impl Past {
         connection
             .prepare_cached(
                 "INSERT INTO past (start_ms, id, row, end_ms, status, kind, name, agent_id,
-                     component, username, retries, recovered)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                     component, username, template, attempts, retries, recovered)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
             .execute(params![
                 self.start_ms,
@@ -83,6 +89,8 @@ impl Past {
                 self.agent_id,
                 self.component,
                 self.username,
+                self.template,
+                self.attempts,
                 self.retries,
                 self.recovered,
             ])
@@ -102,18 +110,23 @@ pub(crate) fn update(
         return Ok(());
     }
     if was.is_some() {
-        delete(connection, new.id)?;
-        write_labels(
-            connection,
-            "DELETE FROM labels WHERE (key, value, start_ms, id) = (?1, ?2, ?3, ?4)",
-            new,
-        )?;
+        delete_with_labels(connection, new)?;
     }
     if let Some(is) = is {
         is.insert(connection, row)?;
         insert_labels(connection, new)?;
     }
     Ok(())
+}
+
+/// Takes a session off all lists.
+pub(crate) fn delete_with_labels(
+    connection: &Connection,
+    session: &Session,
+) -> rusqlite::Result<()> {
+    delete(connection, session.id)?;
+    let sql = "DELETE FROM labels WHERE (key, value, start_ms, id) = (?1, ?2, ?3, ?4)";
+    write_labels(connection, sql, session)
 }
 
 pub(crate) fn delete(connection: &Connection, id: SessionId) -> rusqlite::Result<()> {

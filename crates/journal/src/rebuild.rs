@@ -28,7 +28,10 @@ pub(crate) fn rebuild(connection: &mut Connection) -> Result<RebuildReport> {
     transaction
         .execute_batch(
             "DELETE FROM labels; DELETE FROM idempotency; DELETE FROM awaited;
-             DELETE FROM creations WHERE row NOT IN (SELECT row FROM sessions);",
+             DELETE FROM creations WHERE row NOT IN (SELECT row FROM sessions);
+             DELETE FROM summaries;
+             INSERT INTO summaries SELECT session_id, max(seq) FROM events
+                 WHERE kind = 'session_summarised' AND session_id IS NOT NULL GROUP BY session_id;",
         )
         .map_err(&failed)?;
     let mut report = RebuildReport::default();

@@ -1,7 +1,9 @@
 //! Folds one session from its events, all at once.
 
-use rusqlite::{Connection, Row};
-use wk_model::{BootId, Change, Event, Moment, Refused, Seq, Session, SessionId, Source, Time};
+use rusqlite::{Connection, OptionalExtension, Row};
+use wk_model::{
+    BootId, Change, Event, LastMove, Moment, Refused, Seq, Session, SessionId, Source, Time,
+};
 
 use crate::{
     error::{JournalError, Result},
@@ -53,36 +55,82 @@ fn fold(
     id: SessionId,
     range: Range,
 ) -> rusqlite::Result<Option<Refolded>> {
-    let Some((mut session, creation)) = create(connection, id, range)? else { return Ok(None) };
+    let base = match summary(connection, id)? {
+        Some(base) => Some(base),
+        None => create(connection, id, range)?,
+    };
+    let Some(Base { mut session, position, from, without }) = base else { return Ok(None) };
     let mut refused = Vec::new();
     let mut moves = Vec::new();
     let mut select = connection.prepare_cached(&format!(
         "WITH {STRETCHES} SELECT {COLUMNS} FROM {OF_SESSION} WHERE e.seq <> ?4"
     ))?;
-    let id_number = integer(id.number());
-    let mut rows = select.query([id_number, range.first, range.last, integer(creation.0)])?;
+    let first = range.first.max(integer(from.0));
+    let mut rows = select.query([integer(id.number()), first, range.last, integer(without.0)])?;
     while let Some(row) = rows.next()? {
         let (position, event) = read(row, id)?;
         match Part::of(&event.change) {
             Part::Moves => moves.push((position, event)),
             Part::Begins | Part::Touches => refused.extend(session.apply(&event).err()),
-            Part::None => {}
+            Part::Summarises | Part::None => {}
         }
     }
     moves.sort_by_key(|(position, _)| *position);
     for (_, event) in &moves {
         refused.extend(session.apply(event).err());
     }
-    let position = moves.last().map(|(position, _)| *position).unwrap_or_default();
-    Ok(Some(Refolded { session, position, refused }))
+    let last = moves.last().map(|(position, _)| *position).unwrap_or_default();
+    Ok(Some(Refolded { session, position: position.max(last), refused }))
+}
+
+/// What a fold begins with.
+struct Base {
+    session: Session,
+    position: Position,
+    /// Only events from here on are folded,
+    from: Seq,
+    /// but not this one.
+    without: Seq,
+}
+
+/// The session as its newest summary has it; none where there is none that can be read.
+fn summary(connection: &Connection, id: SessionId) -> rusqlite::Result<Option<Base>> {
+    let Some(seq) = summary_seq(connection, id)? else { return Ok(None) };
+    let mut select =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM events e WHERE e.seq = ?1"))?;
+    let event = select.query_row([integer(seq.0)], |row| read(row, id)).optional()?;
+    let Some((_, event)) = event else { return Ok(None) };
+    let (Some(session), Change::SessionSummarised(summary)) =
+        (Session::create(&event), &event.change)
+    else {
+        return Ok(None);
+    };
+    let position = match summary.last {
+        Some(last) => position(connection, last)?,
+        None => Position::default(),
+    };
+    Ok(Some(Base { session, position, from: Seq(seq.0 + 1), without: seq }))
+}
+
+/// Where the newest summary of a session is.
+pub(crate) fn summary_seq(connection: &Connection, id: SessionId) -> rusqlite::Result<Option<Seq>> {
+    connection
+        .prepare_cached("SELECT seq FROM summaries WHERE session_id = ?1")?
+        .query_row([integer(id.number())], |row| read_seq(row, 0))
+        .optional()
+}
+
+fn position(connection: &Connection, last: LastMove) -> rusqlite::Result<Position> {
+    let boot = connection
+        .prepare_cached("SELECT id FROM boots WHERE boot = ?1")?
+        .query_row([last.boot.to_string()], |row| row.get(0))
+        .optional()?;
+    let position = |boot| Position { boot, boot_ns: last.boot_ns, seq: last.seq };
+    Ok(boot.map(position).unwrap_or_default())
 }
 
 /// The first creation that was taken in counts: no later one changes what a session is.
-fn create(
-    connection: &Connection,
-    id: SessionId,
-    range: Range,
-) -> rusqlite::Result<Option<(Session, Seq)>> {
+fn create(connection: &Connection, id: SessionId, range: Range) -> rusqlite::Result<Option<Base>> {
     let mut select = connection.prepare_cached(&format!(
         "WITH {STRETCHES} SELECT {COLUMNS} FROM {OF_SESSION} WHERE e.kind = 'session_created'"
     ))?;
@@ -90,7 +138,8 @@ fn create(
     while let Some(row) = rows.next()? {
         let (_, event) = read(row, id)?;
         if let Some(session) = Session::create(&event) {
-            return Ok(Some((session, event.seq)));
+            let (position, from) = (Position::default(), Seq(0));
+            return Ok(Some(Base { session, position, from, without: event.seq }));
         }
     }
     Ok(None)

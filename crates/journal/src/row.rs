@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use wk_model::{
-    Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Session, SessionId, Stopped, Time,
+    Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Seq, Session, SessionId, Stopped,
+    Time,
 };
 
 use crate::{
@@ -113,6 +114,14 @@ pub(crate) fn was_awaited(connection: &Connection, id: SessionId) -> Result<bool
         .prepare_cached("DELETE FROM awaited WHERE id = ?1")
         .and_then(|mut delete| delete.execute([integer(id.number())]))
         .map(|deleted| deleted > 0)
+        .map_err(JournalError::database("write a session to"))
+}
+
+/// Remembers the newest summary of a session.
+pub(crate) fn note_summary(connection: &Connection, id: SessionId, seq: Seq) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO summaries (session_id, seq) VALUES (?1, ?2)")
+        .and_then(|mut insert| insert.execute([integer(id.number()), integer(seq.0)]).map(drop))
         .map_err(JournalError::database("write a session to"))
 }
 

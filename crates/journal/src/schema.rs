@@ -1,7 +1,7 @@
 //! The tables, and how a connection to them is set up.
 //!
-//! `events` is the truth; `sessions`, `creations`, `past`, `labels`, `idempotency`
-//! and `awaited` are folded from it and can be made again at any time.
+//! `events` is the truth; `sessions`, `creations`, `past`, `labels`, `idempotency`,
+//! `awaited` and `summaries` are folded from it and can be made again at any time.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::error::{JournalError, Result};
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Raised when the same events fold into other sessions than before.
-pub(crate) const PROJECTION: &str = "3";
+pub(crate) const PROJECTION: &str = "5";
 
 /// Says whose database this is (`PRAGMA application_id`): the bytes `WKjn`.
 const APPLICATION: i64 = 0x574b_6a6e;
@@ -109,10 +109,18 @@ const MIGRATIONS: &[M<'static>] = &[
     CREATE TABLE awaited (id INTEGER PRIMARY KEY) STRICT;
     ",
     ),
-    // Few sessions are retried: their numbers are added up from an index that has no others.
     M::up(
         "
+    -- The newest summary of each session that has one.
+    CREATE TABLE summaries (session_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+    -- The highest number of a source that was trimmed.
+    ALTER TABLE sources ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+
+    -- For statistics.
+    ALTER TABLE past ADD COLUMN template TEXT;
+    ALTER TABLE past ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE past ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+    -- Few sessions are retried: their numbers are added up from an index that has no others.
     ALTER TABLE past ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX past_retried ON past (retries, recovered) WHERE retries > 0;
     ",

@@ -50,6 +50,7 @@ pub const KNOWN: &[&str] = &[
     "session_stopped",
     "session_closed",
     "session_removed",
+    "session_summarised",
     "orphan_found",
     "orphan_ended",
     "on_finish_started",
@@ -113,6 +114,7 @@ pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
         Change::SessionStopped(data) => to_string(data),
         Change::SessionClosed { outcome } => to_string(&Closed { outcome: *outcome }),
         Change::SessionRemoved { by } => to_string(&Removed { by: by.clone() }),
+        Change::SessionSummarised(data) => to_string(data),
         Change::OrphanFound(data) | Change::OrphanEnded(data) => to_string(data),
         Change::OnFinishStarted(data) => to_string(data),
         Change::OnFinishEnded(data) => to_string(data),
@@ -194,6 +196,7 @@ fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
         "session_stopped" => Change::SessionStopped(from_str(data)?),
         "session_closed" => Change::SessionClosed { outcome: from_str::<Closed>(data)?.outcome },
         "session_removed" => Change::SessionRemoved { by: from_str::<Removed>(data)?.by },
+        "session_summarised" => Change::SessionSummarised(from_str(data)?),
         "orphan_found" => Change::OrphanFound(from_str(data)?),
         "orphan_ended" => Change::OrphanEnded(from_str(data)?),
         "on_finish_started" => Change::OnFinishStarted(from_str(data)?),
@@ -248,6 +251,7 @@ mod tests {
         ("session_stopped", r#"{"by":{"uid":1000,"pid":42,"client":"wk"},"grace_ms":10000}"#),
         ("session_closed", r#"{"outcome":"cancelled"}"#),
         ("session_removed", r#"{"by":{"uid":1000,"pid":42,"client":"wk"}}"#),
+        ("session_summarised", r#"{"session":{"id":"28t5cy4tqkff","created":{"name":"a","session_kind":"command","command":["true"],"working_directory":null,"uid":null,"username":null,"hostname":null,"platform":null,"parent_id":null,"external_id":null,"template":null,"labels":{},"agent_id":null,"component_name":null,"metadata":{},"terminal":true,"recorded":false,"keep_descendants":false,"limits":{},"recovery":{"enabled":true,"retries":0,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":false,"patterns":[]},"health":{},"after":null,"idempotency_key":null},"start_time":"2025-11-11T05:20:32.521Z","life":{"phase":"starting"},"attempt":0,"attempt_time":null,"recovery":{"spent":0,"since":null,"total":0},"stop":null,"instance":null,"limits":[],"conditions":[],"cgroup":null,"size":null,"gaps":0,"usage":null,"removed":false,"changed_at":"2025-11-11T05:20:32.521Z"},"last":{"boot":"00000000-0000-0000-0000-000000000001","boot_ns":5,"seq":7}}"#),
         ("orphan_found", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
         ("orphan_ended", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
         ("on_finish_started", r#"{"attempt":1}"#),
@@ -264,9 +268,10 @@ mod tests {
         let changes = every_change();
         let stored: Vec<_> =
             changes.iter().map(|change| (change.kind(), encode(change).unwrap())).collect();
-        assert!(
-            stored.iter().map(|(kind, data)| (*kind, data.as_str())).eq(STORED.iter().copied())
-        );
+        for ((kind, data), wanted) in stored.iter().zip(STORED) {
+            assert_eq!((*kind, data.as_str()), *wanted);
+        }
+        assert_eq!(stored.len(), STORED.len());
         for (change, (kind, data)) in changes.iter().zip(STORED) {
             assert_eq!(decode(kind, VERSION, data), *change, "{kind}");
         }

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
 use tokio::sync::watch;
 use wk_model::{Event, Seq, SessionId, Source};
 
@@ -45,6 +45,9 @@ impl Journal {
     /// Events that are kept, oldest first.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
         let last = self.last();
+        // Nothing is before the first event: no stretch of it need be looked into.
+        let after = Seq(query.after.0.max(self.first().0.saturating_sub(1)));
+        let query = &EventQuery { after, ..query.clone() };
         self.shared.memory.read(|connection| select(connection, query, last, usize::MAX))
     }
 
@@ -59,10 +62,13 @@ impl Journal {
         self.shared.memory.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT coalesce(max(source_seq), 0) FROM events
-                     WHERE source = (SELECT id FROM sources WHERE name = ?1)",
+                    "SELECT max(trimmed, coalesce(
+                         (SELECT max(source_seq) FROM events WHERE source = s.id), 0))
+                     FROM sources s WHERE name = ?1",
                 )?
                 .query_row([&source.0], |row| row.get::<_, i64>(0).map(i64::unsigned_abs))
+                .optional()
+                .map(Option::unwrap_or_default)
         })
     }
 }
@@ -78,10 +84,7 @@ impl Subscription {
                 self.last.changed().await.map_err(|_| JournalError::Closed)?;
                 continue;
             }
-            let first = Seq(self.shared.first.load(Ordering::Acquire));
-            if self.after.0 + 1 < first.0 {
-                return Err(JournalError::Trimmed { first });
-            }
+            self.check_kept()?;
             let recent = self.shared.memory.recent().after(self.after, self.session, BATCH);
             let (events, reached) = match recent {
                 Some(found) => found,
@@ -94,6 +97,11 @@ impl Subscription {
         }
     }
 
+    fn check_kept(&self) -> Result<()> {
+        let first = Seq(self.shared.first.load(Ordering::Acquire));
+        if self.after.0 + 1 < first.0 { Err(JournalError::Trimmed { first }) } else { Ok(()) }
+    }
+
     /// Reads from disk, and says how far that reaches.
     async fn read(&self, last: Seq) -> Result<(Vec<Arc<Event>>, Seq)> {
         let (after, session, shared) = (self.after, self.session, Arc::clone(&self.shared));
@@ -102,6 +110,7 @@ impl Subscription {
             move || shared.memory.read(|connection| select(connection, &query, last, BATCH_BYTES));
         let read = tokio::task::spawn_blocking(read).await;
         let events = read.map_err(|_| JournalError::Closed)??;
+        self.check_kept()?;
         let reached = match events.last() {
             // There may be more where these are from.
             Some(event) => event.seq,

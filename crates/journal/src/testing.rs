@@ -6,10 +6,10 @@ use serde_json::{Map, json};
 use wk_model::{
     Admitted, AttemptExited, AttemptStarted, BootId, Category, Change, Condition, Created, Draft,
     Ending, Event, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage,
-    JournalGap, Kind, LimitKind, LimitReached, Limits, Mechanism, Moment, OnFinishEnded,
+    JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, Mechanism, Moment, OnFinishEnded,
     OnFinishStarted, OnStale, Orphan, Outcome, OutputGap, Parked, ProcessId, ProcessUse, Queued,
     Recovering, RecoveryOptions, Requester, Resized, Restarted, Seq, Session, SessionId, Source,
-    Stopped, Time, Unreachable, WaitsFor,
+    Stopped, Summary, Time, Unreachable, WaitsFor,
 };
 
 use crate::Journal;
@@ -165,6 +165,7 @@ pub(crate) fn every_change() -> Vec<Change> {
         stopped(),
         Change::SessionClosed { outcome: Outcome::Cancelled },
         removed(),
+        Change::SessionSummarised(Box::new(summary())),
         Change::OrphanFound(orphan.clone()),
         Change::OrphanEnded(orphan),
         Change::OnFinishStarted(OnFinishStarted { attempt: 1 }),
@@ -180,6 +181,12 @@ pub(crate) fn every_change() -> Vec<Change> {
         Change::JournalGap(JournalGap { events: Some(3), reason: "full disk".to_owned() }),
         hook("cargo test"),
     ]
+}
+
+fn summary() -> Summary {
+    let session = Session::create(&event(id(1), created("a"))).unwrap();
+    let last = LastMove { boot: boot(1), boot_ns: 5, seq: Seq(7) };
+    Summary { session, last: Some(last) }
 }
 
 pub(crate) fn recovering(attempt: u32) -> Change {

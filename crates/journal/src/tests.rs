@@ -1,6 +1,7 @@
 //! The journal as its users see it.
 
 mod appending;
+mod counting;
 mod crash;
 mod failing;
 mod folding;
@@ -8,3 +9,4 @@ mod following;
 mod listing;
 mod opening;
 mod tallying;
+mod trimming;

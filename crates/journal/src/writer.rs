@@ -4,7 +4,15 @@
 //! its reason and the others go through without it. Memory, subscribers and callers learn of
 //! events only when they are on disk.
 
-use std::{cell::Cell, fs::File, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use rusqlite::Connection;
 use tokio::{
@@ -13,17 +21,18 @@ use tokio::{
     time::timeout,
 };
 use tracing::{error, warn};
-use wk_model::{Change, Draft, JournalGap, Refused, Seq, SessionId, Source};
+use wk_model::{Change, Draft, JournalGap, Refused, Seq, SessionId, Source, Time};
 
 use crate::{
     clock::Clock,
     error::{JournalError, Result},
     fold::Fold,
     inbox::{Batch, Inbox, Message},
-    intake::{Intake, Prepared, Taken},
+    intake::{Intake, Prepared, Taken, first_seq},
     memory::{Fresh, Memory},
     open,
     rebuild::{self, RebuildReport},
+    retention::{self, Trimmed},
     row,
 };
 
@@ -42,6 +51,7 @@ thread_local! {
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) memory: Arc<Memory>,
+    first: Arc<AtomicU64>,
     pub(crate) last: watch::Sender<Seq>,
     pub(crate) clock: Clock,
     intake: Intake,
@@ -73,6 +83,7 @@ impl Writer {
     pub(crate) fn new(
         connection: Connection,
         memory: Arc<Memory>,
+        first: Arc<AtomicU64>,
         last: watch::Sender<Seq>,
         inbox: mpsc::Receiver<Message>,
         lock: File,
@@ -80,6 +91,7 @@ impl Writer {
         Self {
             connection,
             memory,
+            first,
             last,
             clock: Clock::new(),
             intake: Intake::default(),
@@ -109,6 +121,7 @@ impl Writer {
             match self.inbox.other.take() {
                 None | Some(Message::Append(_)) => {}
                 Some(Message::Rebuild(reply)) => drop(reply.send(self.rebuild())),
+                Some(Message::Trim { before, reply }) => drop(reply.send(self.trim(before))),
                 Some(Message::Close(reply)) => {
                     // From here on, callers are told that the journal is closed.
                     self.inbox.receiver.close();
@@ -175,6 +188,52 @@ impl Writer {
         let living = row::living(&self.connection).map_err(JournalError::database("read"))?;
         self.memory.replace_living(living);
         Ok(report)
+    }
+
+    /// Forgets old events.
+    fn trim(&mut self, before: Time) -> Result<Trimmed> {
+        self.fold.clear();
+        let first = self.first.load(Ordering::Acquire);
+        let trimmed = self.try_trim(before);
+        match &trimmed {
+            Ok(_) => {
+                self.publish();
+                self.memory.recent().forget(Seq(self.first.load(Ordering::Acquire)));
+            }
+            Err(error) => {
+                error!(%error, "cannot trim the journal");
+                self.roll_back();
+                self.first.store(first, Ordering::Release);
+                open::note_damage(&self.connection, error);
+            }
+        }
+        // Sources may have gone.
+        self.intake = Intake::default();
+        trimmed
+    }
+
+    fn try_trim(&mut self, before: Time) -> Result<Trimmed> {
+        let failed = JournalError::database("trim");
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(&failed)?;
+        let Some(plan) = retention::plan(&self.connection, before).map_err(&failed)? else {
+            self.connection.execute_batch("ROLLBACK").map_err(&failed)?;
+            return Ok(Trimmed::default());
+        };
+        for id in &plan.summarised {
+            if let Some(summary) = retention::summary(&self.connection, *id).map_err(&failed)? {
+                let change = Change::SessionSummarised(Box::new(summary));
+                let summary = self.own(Some(*id), change)?;
+                self.take(summary)?;
+            }
+        }
+        for (session, refused) in self.fold.flush(&self.connection)? {
+            self.refuse(session, refused)?;
+        }
+        let trimmed = retention::trim(&self.connection, plan).map_err(&failed)?;
+        // Shown before it is so: whoever reads what is gone by then finds out.
+        self.first.store(first_seq(&self.connection)?.0, Ordering::Release);
+        self.connection.execute_batch("COMMIT").map_err(&failed)?;
+        Ok(trimmed)
     }
 
     fn try_commit(&mut self, group: &mut Vec<Batch>) -> Result<Vec<Vec<Taken>>, Failure> {

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     Admitted, Ending, HealthChanged, HealthOptions, HeldLimit, Kind, LimitKind, LimitReached,
-    Limits, Moment, Parked, ProcessId, Queued, Recovering, RecoveryOptions, SessionId, Time,
+    Limits, Moment, Parked, ProcessId, Queued, Recovering, RecoveryOptions, SessionId, Summary,
+    Time,
 };
 
 /// An event's place in the journal; the first is 1.
@@ -110,6 +111,8 @@ pub enum Change {
     SessionRemoved {
         by: Requester,
     },
+    /// The journal is about to forget the events before: what they came to.
+    SessionSummarised(Box<Summary>),
     OrphanFound(Orphan),
     OrphanEnded(Orphan),
     /// The session's `--on-finish` command is about to run: it is run once for each of these.
@@ -156,6 +159,7 @@ impl Change {
             Self::SessionStopped(_) => "session_stopped",
             Self::SessionClosed { .. } => "session_closed",
             Self::SessionRemoved { .. } => "session_removed",
+            Self::SessionSummarised(_) => "session_summarised",
             Self::OrphanFound(_) => "orphan_found",
             Self::OrphanEnded(_) => "orphan_ended",
             Self::OnFinishStarted(_) => "on_finish_started",

@@ -16,6 +16,7 @@ mod queue;
 mod recovery;
 mod session;
 mod signal;
+mod summary;
 mod time;
 
 pub use event::{
@@ -34,4 +35,5 @@ pub use queue::{Admitted, Queued, WaitsFor};
 pub use recovery::{Category, FailurePattern, Parked, Recovering, Recovery, RecoveryOptions};
 pub use session::{Refused, Session};
 pub use signal::{BadSignal, parse_signal, signal_name};
+pub use summary::{LastMove, Summary};
 pub use time::{Moment, Time};

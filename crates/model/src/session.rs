@@ -23,6 +23,8 @@ use crate::{
 };
 
 /// All that the journal knows of one session.
+///
+/// Journals hold it for years, in summaries: a field that is added needs a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     pub id: SessionId,
@@ -32,22 +34,33 @@ pub struct Session {
     /// Counts from 1; 0 before the first attempt.
     pub attempt: u32,
     /// When the latest attempt started.
+    #[serde(default)]
     pub attempt_time: Option<Time>,
+    #[serde(default)]
     pub recovery: Recovery,
+    #[serde(default)]
     pub stop: Option<Stopped>,
     /// Which instance of its template the latest attempt runs with.
+    #[serde(default)]
     pub instance: Option<String>,
     /// What the latest attempt is held to.
+    #[serde(default)]
     pub limits: Vec<HeldLimit>,
     /// What is wrong with it, while it lives.
+    #[serde(default)]
     pub conditions: Vec<Condition>,
     /// The cgroup v2 leaf of the latest attempt, below the mount.
+    #[serde(default)]
     pub cgroup: Option<String>,
     /// Columns and rows of the terminal.
+    #[serde(default)]
     pub size: Option<(u16, u16)>,
+    #[serde(default)]
     pub gaps: u32,
     /// As the holder last reported it, at the end of an attempt.
+    #[serde(default)]
     pub usage: Option<HolderUsage>,
+    #[serde(default)]
     pub removed: bool,
     /// When the last event happened that this state knows of.
     pub changed_at: Time,
@@ -63,8 +76,13 @@ pub struct Refused {
 }
 
 impl Session {
-    /// The session that a `session_created` event begins; none for any other event.
+    /// The session that a `session_created` event begins, or that a summary tells of; none for
+    /// any other event.
     pub fn create(event: &Event) -> Option<Self> {
+        if let Change::SessionSummarised(summary) = &event.change {
+            let own = event.session_id == Some(summary.session.id);
+            return own.then(|| summary.session.clone());
+        }
         let (Change::SessionCreated(created), Some(id)) = (&event.change, event.session_id) else {
             return None;
         };
@@ -104,7 +122,9 @@ impl Session {
 
     fn change(&mut self, time: Time, change: &Change) -> Result<(), String> {
         match change {
-            Change::SessionCreated(_) => return Err("the session exists already".into()),
+            Change::SessionCreated(_) | Change::SessionSummarised(_) => {
+                return Err("the session exists already".into());
+            }
             Change::SessionQueued(queued) => return self.queue(queued),
             Change::SessionAdmitted(admitted) => return self.admit(admitted),
             Change::AttemptStarted(started) => return self.start(time, started),

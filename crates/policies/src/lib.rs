@@ -4,4 +4,5 @@
 //! the driver is to do. No I/O, no clock, no randomness: the same question has the same answer
 //! after a restart of the daemon.
 
+pub mod cleanup;
 pub mod recovery;

@@ -8,6 +8,7 @@ mod keys;
 mod openapi;
 mod order;
 mod peer;
+mod readers;
 mod routes;
 mod serve;
 mod sessions;
@@ -17,5 +18,6 @@ mod whole;
 
 pub use error::{Failure, bad_request, conflict, internal, not_found, unreachable};
 pub use order::{Answer, CreateOrder, Order};
+pub use readers::{Readers, Reading};
 pub use serve::{App, serve};
 pub use sessions::{Board, Sessions};

@@ -32,6 +32,8 @@ use wk_api as api;
         session_events,
         events,
         health,
+        clean,
+        stats,
         daemon,
         daemon_stop,
         daemon_reload,
@@ -135,6 +137,14 @@ routes! {
     /// How all sessions are, in numbers.
     #[utoipa::path(get, path = "/api/health", responses((status = 200, body = api::HealthNumbers)))]
     health;
+    /// Remove files of ended sessions, or end what outlived them.
+    #[utoipa::path(post, path = "/api/clean", request_body = api::CleanRequest,
+        responses((status = 200, body = api::Cleaned), (status = "4XX", body = api::Problem)))]
+    clean;
+    /// Sessions in numbers.
+    #[utoipa::path(get, path = "/api/stats", params(api::StatsQuery),
+        responses((status = 200, body = api::Stats), (status = "4XX", body = api::Problem)))]
+    stats;
     /// How the daemon stands.
     #[utoipa::path(get, path = "/api/daemon", responses((status = 200, body = api::DaemonStatus)))]
     daemon;

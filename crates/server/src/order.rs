@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::{net::UnixStream, sync::oneshot};
-use wk_api::{CreateSession, Problem};
+use wk_api::{CleanRequest, Cleaned, CreateSession, Problem};
 use wk_holder::protocol::{AttachRequest, ScreenRequest, SignalTarget};
 use wk_model::{Requester, Session, SessionId};
 
@@ -72,6 +72,10 @@ pub enum Order {
         session_id: SessionId,
         by: Requester,
         answer: Answer<()>,
+    },
+    Clean {
+        request: CleanRequest,
+        answer: Answer<Cleaned>,
     },
     /// Read the settings again.
     Reload {

@@ -1,6 +1,10 @@
 //! Takes connections on the Unix socket and hands requests to the routes.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -14,7 +18,7 @@ use tower::ServiceExt;
 use wk_journal::Journal;
 use wk_model::Time;
 
-use crate::{Order, Sessions, peer::Peer, routes};
+use crate::{Order, Readers, Sessions, peer::Peer, routes};
 
 /// How long connections may take to end once the daemon does.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -32,6 +36,9 @@ pub struct App {
     pub warnings: Arc<Vec<String>>,
     /// How the rules of the settings stand.
     pub rules: wk_sinks::rules::Board,
+    pub readers: Readers,
+    /// Processes that outlived their sessions, at the last look.
+    pub orphans: Arc<AtomicU64>,
     /// Cancelled when the daemon ends: streams end with it.
     pub ending: CancellationToken,
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use wk_api::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
 use wk_judges::health::{Reading, Trend};
-use wk_model::{Ending, Life, Liveness, Session, Time, Wait, WaitsFor};
+use wk_model::{Ending, Life, Liveness, Session, SessionId, Time, Wait, WaitsFor};
 
-use crate::Sessions;
+use crate::{Sessions, whole::REST};
 
 /// The view of a session; its folder tells what changes with every byte, and the board what was
 /// last seen of its process tree.
@@ -83,6 +83,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
             path: session_folder.join(folder::RECORDING).display().to_string(),
             bytes: gauges.recorded_bytes,
             gaps: gauges.gaps,
+            kept: !was_cleaned_up(session, sessions),
         }),
         output_bytes: (session.attempt > 0).then_some(gauges.output_bytes),
         verdict: None,
@@ -110,6 +111,24 @@ fn waits_for(session: &Session) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether there was a recording that is not kept any more.
+pub(crate) fn was_cleaned_up(session: &Session, sessions: &Sessions) -> bool {
+    let Some(ended) = session.ended() else { return false };
+    // The end is told before the first of a short recording is on the disk.
+    let settled = u128::from(host::now().time.millis_since(ended.at)) > REST.as_millis();
+    session.created.recorded
+        && settled
+        && session.attempt_time.is_some()
+        && !sessions.join(session.id.as_str()).join(folder::RECORDING).exists()
+}
+
+pub(crate) fn cleaned_up(session_id: SessionId) -> String {
+    format!(
+        "the recording of session {session_id} was cleaned up: [cleanup] in the settings says \
+         how long recordings are kept"
+    )
 }
 
 /// The holder's page, which also counts what was recorded after the end was told; where its

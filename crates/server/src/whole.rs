@@ -16,7 +16,7 @@ use wk_sources::folder_watch::FolderWatch;
 use crate::App;
 
 /// How long the rest may take; where it takes longer it was lost.
-const REST: Duration = Duration::from_secs(2);
+pub(crate) const REST: Duration = Duration::from_secs(2);
 
 /// More than the line takes that ends an attempt.
 const LAST_LINE: u64 = 256;

@@ -1,10 +1,14 @@
 //! Processes that a session left behind, and what they are.
 
-use std::{fs, io};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+};
 
 use wk_holder::host::ProcessStat;
 use wk_mask::mask_arguments;
-use wk_model::{Orphan, SessionId};
+use wk_model::{Orphan, ProcessId, SessionId};
 
 /// Longer command lines are cut.
 const MAX_COMMAND: usize = 4096;
@@ -48,6 +52,46 @@ pub fn with_session_id(session_id: SessionId) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// The most of an environment that is read; the kernel lets few be larger.
+const MAX_ENVIRONMENT: u64 = 4 << 20;
+
+/// A process that says to which session it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    pub session_id: SessionId,
+    pub process: ProcessId,
+}
+
+/// Every process of this user that carries any session's id in its environment.
+pub fn carriers() -> io::Result<Vec<Carrier>> {
+    let user = rustix::process::geteuid().as_raw();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // The superuser could read everybody's.
+        if entry.metadata().is_ok_and(|metadata| metadata.uid() == user) {
+            found.extend(carrier(pid));
+        }
+    }
+    Ok(found)
+}
+
+fn carrier(pid: u32) -> Option<Carrier> {
+    let process = || ProcessStat::read(pid).ok()?.filter(|stat| !stat.is_dead());
+    let before = process()?.id();
+    let mut environment = Vec::new();
+    let file = File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    let mut entries = environment.split(|byte| *byte == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(b"WK_SESSION_ID="))?;
+    let session_id = std::str::from_utf8(value).ok()?.parse().ok()?;
+    // What was read is of this very process, and not of a later one with its number.
+    (process()?.id() == before).then_some(Carrier { session_id, process: before })
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -73,6 +117,10 @@ mod tests {
         let found = with_session_id(session_id).unwrap();
 
         assert_eq!(found, [child.id()]);
+        let carriers = carriers().unwrap();
+        let of_it: Vec<_> = carriers.iter().filter(|c| c.session_id == session_id).collect();
+        assert_eq!(of_it.len(), 1);
+        assert_eq!(of_it[0].process, wk_holder::host::identify(child.id()).unwrap().unwrap());
         let orphans = describe(&found);
         assert_eq!(orphans[0].comm, "sh");
         assert!(!orphans[0].command.join(" ").contains("horse"), "{:?}", orphans[0]);

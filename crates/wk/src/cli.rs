@@ -10,8 +10,8 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, completions, config, daemon, doctor, events, health, logs, ls, man, play, restart,
-        rm, run, screen, send, show, signal, stop, templates, wait,
+        attach, clean, completions, config, daemon, doctor, events, health, logs, ls, man, play,
+        restart, rm, run, screen, send, show, signal, stats, stop, templates, wait,
     },
 };
 
@@ -70,6 +70,8 @@ enum Verb {
     Restart(restart::RestartArgs),
     Signal(signal::SignalArgs),
     Rm(rm::RmArgs),
+    Clean(clean::CleanArgs),
+    Stats(stats::StatsArgs),
     Play(play::PlayArgs),
     Events(events::EventsArgs),
     Templates(templates::TemplatesArgs),
@@ -128,6 +130,8 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Restart(args) => restart::run(context, args, out).await,
         Verb::Signal(args) => signal::run(context, args).await,
         Verb::Rm(args) => rm::run(context, args, out).await,
+        Verb::Clean(args) => clean::run(context, args, out).await,
+        Verb::Stats(args) => stats::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Templates(args) => templates::run(context, &args, out),

@@ -66,7 +66,7 @@ pub(crate) fn write(out: &mut impl Write, sessions: &[SessionView]) -> anyhow::R
     Ok(())
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -74,7 +74,10 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn write_line(out: &mut impl Write, fields: impl Iterator<Item = String>) -> io::Result<()> {
+pub(crate) fn write_line(
+    out: &mut impl Write,
+    fields: impl Iterator<Item = String>,
+) -> io::Result<()> {
     let fields: Vec<String> = fields.map(|field| quoted(&field)).collect();
     write!(out, "{}\r\n", fields.join(","))
 }

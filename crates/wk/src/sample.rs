@@ -52,6 +52,7 @@ pub(crate) fn session() -> SessionView {
         terminal: true,
         tmux: None,
         recording: Some(Recording {
+            kept: true,
             path: "/state/sessions/k7f3q2m9x1ab/recording".into(),
             bytes: 1536,
             gaps: 0,

@@ -1,5 +1,7 @@
 //! The daemon itself: how it stands, its end, its settings, its journal.
 
+use std::sync::atomic::Ordering;
+
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 use wk_api::DaemonStatus;
@@ -15,6 +17,7 @@ pub(crate) async fn status(State(app): State<App>) -> Json<DaemonStatus> {
         state_dir: app.state.display().to_string(),
         started_at: app.started_at,
         sessions: app.journal.live().len() as u64,
+        orphans: app.orphans.load(Ordering::Relaxed),
         last_seq: app.journal.last().0,
         warnings: app.warnings.to_vec(),
         rules: app.rules.statuses(),

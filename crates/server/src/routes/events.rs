@@ -43,7 +43,11 @@ fn stream(
 ) -> Result<Response, Failure> {
     let from = match headers.get("last-event-id") {
         Some(id) => resume(&app.journal, id.to_str().unwrap_or_default())?,
-        None => From::Seq(Seq(query.after.unwrap_or(0))),
+        // From the beginning is from what is kept.
+        None => From::Seq(match query.after {
+            None | Some(0) => Seq(app.journal.first().0.saturating_sub(1)),
+            Some(after) => Seq(after),
+        }),
     };
     let follow = query.follow.unwrap_or(false);
     let ending = app.ending.clone();

@@ -2,6 +2,7 @@
 
 mod act;
 mod attach;
+mod clean;
 mod create;
 mod daemon;
 mod events;
@@ -10,6 +11,7 @@ mod list;
 mod output;
 mod recording;
 mod show;
+mod stats;
 mod stop;
 mod wait;
 
@@ -57,6 +59,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/{session}/events", get(events::session_events))
         .route("/events", get(events::events))
         .route("/health", get(health::health))
+        .route("/stats", get(stats::stats))
+        .route("/clean", post(clean::clean))
         .route("/daemon", get(daemon::status))
         .route("/daemon/stop", post(daemon::stop))
         .route("/daemon/reload", post(daemon::reload))

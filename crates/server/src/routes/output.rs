@@ -18,6 +18,7 @@ use crate::{
     App, Failure,
     error::{bad_request, not_found},
     sse::{EventSender, Left, respond},
+    view::{cleaned_up, was_cleaned_up},
 };
 
 pub(crate) async fn output(
@@ -29,6 +30,9 @@ pub(crate) async fn output(
         let id = session.id;
         let detail = format!("session {id} is not recorded: attach to it, or ask for its screen");
         return Err(Failure(not_found(detail)));
+    }
+    if was_cleaned_up(&session, &app.sessions) {
+        return Err(Failure(not_found(cleaned_up(session.id))));
     }
     let since = query.since.as_deref().map(Time::parse).transpose();
     let since = since.map_err(|error| Failure(bad_request(format!("bad `since`: {error}"))))?;
@@ -59,6 +63,7 @@ async fn send(
     follow: bool,
 ) -> Result<(), Left> {
     let recording = app.sessions.join(session_id.as_str()).join(folder::RECORDING);
+    let _reading = app.readers.read(session_id);
     let follower = Follower::from_start(&recording);
     let mut reading = Reading { follower, selection, at_exit: false };
     // Watched before the first reading: nothing can grow unseen in between.

@@ -18,6 +18,7 @@ use super::Named;
 use crate::{
     App, Failure,
     error::{internal, not_found},
+    view::{cleaned_up, was_cleaned_up},
     whole::until_whole,
 };
 
@@ -29,9 +30,13 @@ pub(crate) async fn recording(
     Named(session): Named,
 ) -> Result<Response, Failure> {
     let id = session.id;
+    let reading = app.readers.read(id);
     until_whole(&app, &session).await;
     let folder = app.sessions.join(id.as_str()).join(folder::RECORDING);
     let segments = read_segments(&folder).map_err(|error| Failure(internal(error.to_string())))?;
+    if was_cleaned_up(&session, &app.sessions) {
+        return Err(Failure(not_found(cleaned_up(id))));
+    }
     if segments.is_empty() {
         return Err(Failure(not_found(format!("session {id} has no recording"))));
     }
@@ -40,6 +45,7 @@ pub(crate) async fn recording(
     let (sender, receiver) = mpsc::channel(4);
     // Reading files blocks; the channel makes it wait for a slow client.
     thread::spawn(move || {
+        let _reading = reading;
         let mut pieces = Pieces { sender, piece: Vec::with_capacity(PIECE) };
         let exported = export(&folder, &mut pieces, options).map_err(|error| error.to_string());
         if let Err(error) = exported.and_then(|_| pieces.send().map_err(|e| e.to_string())) {

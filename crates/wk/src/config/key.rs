@@ -157,6 +157,48 @@ pub(crate) const KEYS: &[Key] = &[
         set: |settings, raw| put(&mut settings.health.on_stale, on_stale(raw)),
         show: |settings| quote(settings.health.on_stale.as_str()),
     },
+    Key {
+        section: "cleanup",
+        name: "interval",
+        set: |settings, raw| put(&mut settings.cleanup.interval, interval(raw)),
+        show: |settings| quote_span(settings.cleanup.interval),
+    },
+    Key {
+        section: "cleanup",
+        name: "live_state_after",
+        set: |settings, raw| put(&mut settings.cleanup.live_state_after, optional_length(raw)),
+        show: |settings| quote_optional_span(settings.cleanup.live_state_after),
+    },
+    Key {
+        section: "cleanup",
+        name: "recordings_after",
+        set: |settings, raw| put(&mut settings.cleanup.recordings_after, optional_length(raw)),
+        show: |settings| quote_optional_span(settings.cleanup.recordings_after),
+    },
+    Key {
+        section: "cleanup",
+        name: "recordings_max",
+        set: |settings, raw| put(&mut settings.cleanup.recordings_max, optional_size(raw)),
+        show: |settings| {
+            let max = settings.cleanup.recordings_max;
+            quote(&max.map_or_else(|| "none".into(), bytes::exact))
+        },
+    },
+    Key {
+        section: "cleanup",
+        name: "recordings_count",
+        set: |settings, raw| put(&mut settings.cleanup.recordings_count, optional_count(raw)),
+        show: |settings| {
+            let count = settings.cleanup.recordings_count;
+            count.map_or_else(|| quote("none"), |count| count.to_string())
+        },
+    },
+    Key {
+        section: "cleanup",
+        name: "journal_after",
+        set: |settings, raw| put(&mut settings.cleanup.journal_after, optional_length(raw)),
+        show: |settings| quote_optional_span(settings.cleanup.journal_after),
+    },
 ];
 
 impl Key {
@@ -208,8 +250,46 @@ pub(super) fn optional_interval(raw: Raw<'_>) -> Result<Option<Duration>, String
     }
 }
 
+/// `optional_span` that may be nothing at all.
+fn optional_length(raw: Raw<'_>) -> Result<Option<Duration>, String> {
+    match text(raw, "a length of time like \"30d\", or \"none\"")? {
+        "none" => Ok(None),
+        text => span::parse(text).map(Some),
+    }
+}
+
+/// Between looks at what is there: a shorter one would do nothing but look.
+fn interval(raw: Raw<'_>) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(100);
+    match length(raw)? {
+        interval if interval < LEAST => Err(format!("must be at least {}", span::exact(LEAST))),
+        interval => Ok(interval),
+    }
+}
+
 pub(super) fn on_stale(raw: Raw<'_>) -> Result<OnStale, String> {
     text(raw, "\"report\", \"stop\" or \"restart\"")?.parse()
+}
+
+fn optional_size(raw: Raw<'_>) -> Result<Option<u64>, String> {
+    match raw {
+        Raw::Variable("none") | Raw::Text("none") => Ok(None),
+        raw => size(raw, 0).map(Some),
+    }
+}
+
+fn optional_count(raw: Raw<'_>) -> Result<Option<u64>, String> {
+    let number = match raw {
+        Raw::Variable("none") | Raw::Text("none") => return Ok(None),
+        Raw::Integer(number) => Some(number),
+        Raw::Variable(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number.map(u64::try_from) {
+        Some(Ok(number)) => Ok(Some(number)),
+        Some(Err(_)) => Err("must not be negative".into()),
+        None => Err(mismatch(raw, "a whole number, or \"none\"")),
+    }
 }
 
 pub(super) fn boolean(raw: Raw<'_>) -> Result<bool, String> {
@@ -271,6 +351,10 @@ fn quote(text: &str) -> String {
 
 fn quote_span(span: Duration) -> String {
     quote(&span::exact(span))
+}
+
+fn quote_optional_span(span: Option<Duration>) -> String {
+    span.map_or_else(|| quote("none"), quote_span)
 }
 
 #[cfg(test)]

@@ -155,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_may_be_kept_for_ever_or_not_at_all() {
+        let text = b"[cleanup]\nrecordings_max = \"none\"\nrecordings_count = \"none\"\n\
+                     journal_after = \"none\"\nlive_state_after = \"0s\"\n";
+        let cleanup = load_text(text, &[]).unwrap().settings.cleanup;
+        assert_eq!((cleanup.recordings_max, cleanup.recordings_count), (None, None));
+        assert_eq!((cleanup.journal_after, cleanup.live_state_after), (None, Some(Duration::ZERO)));
+    }
+
+    #[test]
     fn variables_may_stand_for_any_type() {
         let variables = [
             ("WK_RECORDING_ENABLED", "off"),
@@ -189,7 +198,7 @@ mod tests {
     fn each_kind_of_fault_says_what_would_be_right() {
         for (text, want) in [
             ("[sesion]\ngrace = 1", "1:2: unknown section `sesion`: did you mean `session`?"),
-            ("[telemetry]\n", "there are session, recording, log, attach, health, template, on"),
+            ("[telemetry]\n", "are session, recording, log, attach, health, cleanup, template, on"),
             ("session = 3", "1:1: `session` is a section: write [session]"),
             (
                 "[session]\nretires = 3",
@@ -205,6 +214,10 @@ mod tests {
             ("[attach]\ndetach_key = \"x\"", "attach.detach_key: "),
             ("[health]\ninterval = \"1ms\"", "health.interval: must be at least 100ms"),
             ("[health]\non_stale = \"kill\"", "must be \"report\", \"stop\" or \"restart\""),
+            ("[cleanup]\ninterval = \"5ms\"", "cleanup.interval: must be at least 100ms"),
+            ("[cleanup]\nrecordings_after = 30", "like \"30d\", or \"none\", not the number"),
+            ("[cleanup]\nrecordings_max = -1", "must not be negative"),
+            ("[cleanup]\nrecordings_count = true", "must be a whole number, or \"none\""),
             ("[session\n", "1:9: "),
             ("[log]\nbackups = 1\nbackups = 2\n", "3:1: "),
         ] {

@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     /// What is done about events: `[[on]]`.
     pub rules: Vec<wk_sinks::rules::Rule>,
     pub health: HealthSettings,
+    pub cleanup: CleanupSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,20 @@ pub(crate) struct HealthSettings {
     pub on_stale: OnStale,
 }
 
+/// How long what ended sessions leave behind is kept; none: for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CleanupSettings {
+    /// Between two looks.
+    pub interval: Duration,
+    pub live_state_after: Option<Duration>,
+    pub recordings_after: Option<Duration>,
+    /// Bytes of all recordings together.
+    pub recordings_max: Option<u64>,
+    /// Recordings of ended sessions.
+    pub recordings_count: Option<u64>,
+    pub journal_after: Option<Duration>,
+}
+
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -127,6 +142,20 @@ impl Default for HealthSettings {
             stale_after: Some(Duration::from_secs(5 * 60)),
             hung_after: Duration::from_secs(60),
             on_stale: OnStale::Report,
+        }
+    }
+}
+
+impl Default for CleanupSettings {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            interval: Duration::from_secs(300),
+            live_state_after: Some(HOUR),
+            recordings_after: Some(30 * 24 * HOUR),
+            recordings_max: Some(10 << 30),
+            recordings_count: Some(10_000),
+            journal_after: Some(365 * 24 * HOUR),
         }
     }
 }

@@ -21,7 +21,10 @@ use wk_sources::{
     holders::{HolderLink, Report},
 };
 
-use super::turns::{Turn, Turns};
+use super::{
+    cleanup::Upkeep,
+    turns::{Turn, Turns},
+};
 use crate::config::Settings;
 
 /// How long an order waits for the holder of its session to be found, or to have left.
@@ -47,6 +50,7 @@ pub(super) struct Core {
     /// Changes whenever a link is made or over.
     held: watch::Sender<()>,
     links: Mutex<HashMap<SessionId, HolderLink>>,
+    pub(super) upkeep: Upkeep,
     /// Names that are being given to sessions which the journal does not know yet.
     names: Mutex<HashSet<String>>,
     turns: Turns,
@@ -77,6 +81,7 @@ impl Core {
             adopted: watch::Sender::new(false),
             held: watch::Sender::new(()),
             links: Mutex::default(),
+            upkeep: Upkeep::default(),
             names: Mutex::default(),
             turns: Turns::default(),
             stopping: Mutex::default(),
@@ -90,6 +95,7 @@ impl Core {
 
     pub(super) fn set_settings(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.upkeep.wake();
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<SessionId, HolderLink>> {

@@ -15,6 +15,7 @@ use wk_server::{Answer, Order, bad_request, conflict, internal, unreachable};
 use wk_sources::holders::{self, LinkError, Report};
 
 use super::{
+    cleanup,
     core::{AGAIN, Core, failed},
     create, lost, recover, stop,
 };
@@ -147,6 +148,9 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
         }
         Order::Remove { session_id, by, answer } => {
             reply(answer, remove(&core, session_id, by).await);
+        }
+        Order::Clean { request, answer } => {
+            reply(answer, cleanup::clean(&core, request).await);
         }
         Order::Reload { answer } => reply(answer, reload(&core).await),
         Order::StopDaemon { answer } => {

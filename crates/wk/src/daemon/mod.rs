@@ -11,6 +11,7 @@
 
 mod adopt;
 mod awake;
+mod cleanup;
 mod core;
 mod create;
 mod door;
@@ -135,8 +136,11 @@ async fn watch(
         started_at,
         warnings: Arc::new(warnings),
         rules: rules.clone(),
+        readers: core.upkeep.readers.clone(),
+        orphans: core.upkeep.orphans.clone(),
         ending: ending.clone(),
     };
+    let upkeep = tokio::spawn(cleanup::run(core.clone(), ending.clone()));
     let server = tokio::spawn(wk_server::serve(listener, renewed, app));
     let sinks = sinks::start(&core, rules, &ending);
     until_told(&core, &ending).await?;
@@ -146,6 +150,7 @@ async fn watch(
     sinks.ended().await;
     server.await.context("the server failed")?;
     driver.await.context("the driver failed")?;
+    upkeep.await.context("the upkeep failed")?;
     // It ends all the same.
     let _ = core.journal(None, Change::DaemonStopped).await;
     drop(core);

@@ -1,11 +1,11 @@
 //! Makes a lost journal again from the sessions' folders, as far as they tell.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
-use wk_holder::record;
-use wk_model::{Change, Draft, Moment, Requester, Restarted, SessionId, Source};
+use wk_holder::{host, record};
+use wk_model::{Change, Draft, Moment, Requester, Restarted, SessionId, Source, Summary};
 
-use super::{core::Core, create, recover};
+use super::{cleanup::SUMMARY, core::Core, create, recover};
 
 /// Takes every session folder into a journal that has begun anew.
 pub(super) async fn salvage(core: &Arc<Core>) {
@@ -32,6 +32,10 @@ pub(super) async fn salvage(core: &Arc<Core>) {
 async fn salvage_one(core: &Arc<Core>, folder: &Path) -> anyhow::Result<()> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let session_id: SessionId = name.parse()?;
+    if let Some(summary) = summary(folder, session_id)? {
+        core.journal.append(vec![summary]).await?;
+        return Ok(());
+    }
     let text = fs::read(folder.join(create::CREATED))?;
     let create::CreatedFile { at, created } = serde_json::from_slice(&text)?;
     let creation = Draft {
@@ -79,4 +83,21 @@ fn started_again(session_id: SessionId, attempt: u32, before: Moment) -> Draft {
         trace_parent: None,
         change: Change::SessionRestarted(Restarted { by, attempt }),
     }
+}
+
+/// What a cleaned-up folder tells; none where all of it is there still.
+fn summary(folder: &Path, session_id: SessionId) -> anyhow::Result<Option<Draft>> {
+    let text = match fs::read(folder.join(SUMMARY)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let session = serde_json::from_slice(&text)?;
+    Ok(Some(Draft {
+        at: host::now(),
+        session_id: Some(session_id),
+        source: Source(format!("folder/{session_id}")),
+        source_seq: Some(1),
+        trace_parent: None,
+        change: Change::SessionSummarised(Box::new(Summary { session, last: None })),
+    }))
 }

@@ -189,6 +189,7 @@ fn absent(context: &Context) -> Value {
         "state_dir": context.places.state.display().to_string(),
         "started_at": null,
         "sessions": null,
+        "orphans": null,
         "last_seq": null,
         "warnings": [],
     })
@@ -202,13 +203,18 @@ fn write_status(
     paint: Paint,
 ) -> anyhow::Result<()> {
     let running = format!("running for {} (pid {})", span::wordy(age), status.pid);
+    let orphans = format!("{}: `wk clean --orphans` ends them", status.orphans);
     let mut pairs = vec![
         ("daemon", Cell::new(&running, Style::Good)),
         ("version", Cell::plain(&status.version)),
         ("sessions", Cell::plain(&status.sessions.to_string())),
+        ("orphans", Cell::new(&orphans, Style::Warning)),
         ("socket", Cell::plain(&status.socket)),
         ("state", Cell::plain(&status.state_dir)),
     ];
+    if status.orphans == 0 {
+        pairs.retain(|(key, _)| *key != "orphans");
+    }
     if status.version != env!("CARGO_PKG_VERSION") {
         let note =
             concat!("this wk is ", env!("CARGO_PKG_VERSION"), ": `wk daemon restart` upgrades it");
@@ -267,6 +273,7 @@ mod tests {
             state_dir: "/state".into(),
             started_at: Time::from_millis(0),
             sessions: 3,
+            orphans: 2,
             last_seq: 9,
             warnings: vec!["no cgroup".into()],
             rules: vec![RuleStatus {
@@ -287,6 +294,7 @@ mod tests {
             String::from_utf8(out).unwrap(),
             format!(
                 "daemon    running for 1m 1s (pid 7)\nversion   {}\nsessions  3\n\
+                 orphans   2: `wk clean --orphans` ends them\n\
                  socket    /run/wk.sock\nstate     /state\nwarning   no cgroup\n\
                  rule      tell (run notify): 2 delivered, 1 under way, 3 failed; last error:\n          \
                  exited with 1\n",

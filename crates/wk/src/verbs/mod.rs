@@ -3,6 +3,7 @@
 use wk_client::Client;
 
 pub(crate) mod attach;
+pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
@@ -21,6 +22,7 @@ pub(crate) mod screen;
 pub(crate) mod send;
 pub(crate) mod show;
 pub(crate) mod signal;
+pub(crate) mod stats;
 pub(crate) mod stop;
 pub(crate) mod templates;
 pub(crate) mod wait;

@@ -175,7 +175,9 @@ fn output(view: &SessionView) -> Vec<(&'static str, Cell)> {
     let mut pairs = Vec::new();
     push(&mut pairs, "output", view.output_bytes.map(bytes::brief));
     push(&mut pairs, "stdio", Some(if view.terminal { "terminal" } else { "pipes" }));
-    if let Some(recording) = &view.recording {
+    if view.recording.as_ref().is_some_and(|recording| !recording.kept) {
+        push(&mut pairs, "recording", Some("cleaned up"));
+    } else if let Some(recording) = &view.recording {
         let gaps = match recording.gaps {
             0 => String::new(),
             1 => ", 1 gap".into(),
@@ -194,7 +196,7 @@ fn ways(view: &SessionView) -> Vec<(&'static str, Cell)> {
     let session = view.name.as_ref().unwrap_or(&view.session_id);
     let (mut pairs, lives) = (Vec::new(), view.phase != Phase::Ended);
     push(&mut pairs, "attach", lives.then(|| format!("wk attach {session}")));
-    if view.recording.is_some() {
+    if view.recording.as_ref().is_some_and(|recording| recording.kept) {
         push(&mut pairs, "read", Some(format!("wk logs {session}")));
         push(&mut pairs, "watch", view.terminal.then(|| format!("wk play {session}")));
     }
@@ -285,5 +287,10 @@ watch        wk play web
         assert!(text.contains("status       failed: signal 9 (SIGKILL), after 3m 4s\n"), "{text}");
         assert!(text.contains("/tmp/\\u{1b}[31mred\n"));
         assert!(!text.contains("wk attach") && !text.contains("pid"));
+        let mut view = view;
+        view.recording =
+            sample::session().recording.map(|r| wk_api::Recording { kept: false, ..r });
+        let text = render(&view);
+        assert!(text.contains("recording    cleaned up\n") && !text.contains("wk logs"), "{text}");
     }
 }
