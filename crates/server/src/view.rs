@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wk_api::{Health, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
-use wk_model::{Ending, Life, Liveness, Session};
+use wk_model::{Ending, Life, LimitKind, Liveness, Session};
 
 /// The view of a session; its folder tells what changes with every byte.
 pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
@@ -42,16 +42,11 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
         exit_code: ending.and_then(Ending::exit_code),
         signal: ending.and_then(Ending::signal),
         error: ending.and_then(error),
+        limit_exceeded: ended.and_then(|ended| ended.limit),
         attempt: session.attempt,
         retry_count: session.recovery.spent,
         max_retries: created.recovery.retries,
-        limits: Limits {
-            time: created
-                .limits
-                .time_ms
-                .map(|value| Limit { value, mechanism: "holder".to_owned() }),
-            ..Limits::default()
-        },
+        limits: limits(session),
         health: health(session),
         memory_bytes: None,
         cpu_seconds: session.usage.and_then(|usage| usage.cpu_ms).map(|ms| ms as f64 / 1000.0),
@@ -75,6 +70,23 @@ pub(crate) fn view(session: &Session, sessions: &Path) -> SessionView {
         }),
         output_bytes: (session.attempt > 0).then_some(gauges.output_bytes),
         verdict: None,
+    }
+}
+
+/// What it is held to; by what, the latest attempt has told.
+fn limits(session: &Session) -> Limits {
+    let limit = |kind: LimitKind| {
+        let held = session.limits.iter().find(|held| held.limit == kind);
+        let value = held.map(|held| held.value).or(session.created.limits.get(kind))?;
+        Some(Limit { value, mechanism: held.map(|held| held.mechanism.as_str().to_owned()) })
+    };
+    Limits {
+        memory: limit(LimitKind::Memory),
+        cpu_time: limit(LimitKind::CpuTime),
+        time: limit(LimitKind::Time),
+        idle: limit(LimitKind::Idle),
+        processes: limit(LimitKind::Processes),
+        output: limit(LimitKind::Output),
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn session() -> SessionView {
         exit_code: None,
         signal: None,
         error: None,
+        limit_exceeded: None,
         attempt: 1,
         retry_count: 0,
         max_retries: 0,

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use wk_holder::spec::LimitMechanism;
+
 use super::settings::{LogFormat, Settings};
 use crate::{
     attach::detach_key::DetachKey,
     text::{bytes, span},
 };
+
+/// No program starts in less.
+pub(crate) const LEAST_MEMORY: u64 = 1 << 20;
 
 /// One key of one section.
 #[derive(Debug)]
@@ -76,6 +81,49 @@ pub(crate) const KEYS: &[Key] = &[
         name: "retry_memory",
         set: |settings, raw| put(&mut settings.session.retry_memory, boolean(raw)),
         show: |settings| settings.session.retry_memory.to_string(),
+    },
+    Key {
+        section: "session",
+        name: "idle_timeout",
+        set: |settings, raw| put(&mut settings.session.idle_timeout, optional_span(raw)),
+        show: |settings| settings.session.idle_timeout.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "session",
+        name: "max_memory",
+        set: |settings, raw| {
+            put(&mut settings.session.max_memory, optional_size(raw, LEAST_MEMORY))
+        },
+        show: |settings| quote_size(settings.session.max_memory),
+    },
+    Key {
+        section: "session",
+        name: "max_cpu_time",
+        set: |settings, raw| put(&mut settings.session.max_cpu_time, optional_span(raw)),
+        show: |settings| settings.session.max_cpu_time.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "session",
+        name: "max_processes",
+        set: |settings, raw| put(&mut settings.session.max_processes, optional_count(raw)),
+        show: |settings| {
+            settings.session.max_processes.map_or_else(|| quote("none"), |count| count.to_string())
+        },
+    },
+    Key {
+        section: "session",
+        name: "max_output",
+        set: |settings, raw| put(&mut settings.session.max_output, optional_size(raw, 1)),
+        show: |settings| quote_size(settings.session.max_output),
+    },
+    Key {
+        section: "session",
+        name: "limit_mechanism",
+        set: |settings, raw| put(&mut settings.session.limit_mechanism, limit_mechanism(raw)),
+        show: |settings| match settings.session.limit_mechanism {
+            LimitMechanism::Auto => quote("auto"),
+            LimitMechanism::Sampling => quote("sampling"),
+        },
     },
     Key {
         section: "session",
@@ -202,6 +250,36 @@ fn count(raw: Raw<'_>) -> Result<u32, String> {
     }
 }
 
+fn optional_size(raw: Raw<'_>, least: u64) -> Result<Option<u64>, String> {
+    match raw {
+        Raw::Text("none") | Raw::Variable("none") => Ok(None),
+        Raw::Integer(_) | Raw::Text(_) | Raw::Variable(_) => size(raw, least).map(Some),
+        other => Err(mismatch(other, "a size like \"512MiB\", or \"none\"")),
+    }
+}
+
+fn optional_count(raw: Raw<'_>) -> Result<Option<u64>, String> {
+    let number = match raw {
+        Raw::Text("none") | Raw::Variable("none") => return Ok(None),
+        Raw::Integer(number) => Some(number),
+        Raw::Variable(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number.map(u64::try_from) {
+        Some(Ok(1..)) => Ok(number.and_then(|number| u64::try_from(number).ok())),
+        Some(_) => Err("must be at least 1".into()),
+        None => Err(mismatch(raw, "a whole number, or \"none\"")),
+    }
+}
+
+fn limit_mechanism(raw: Raw<'_>) -> Result<LimitMechanism, String> {
+    match text(raw, "\"auto\" or \"sampling\"")? {
+        "auto" => Ok(LimitMechanism::Auto),
+        "sampling" => Ok(LimitMechanism::Sampling),
+        other => Err(mismatch(Raw::Text(other), "\"auto\" or \"sampling\"")),
+    }
+}
+
 fn log_format(raw: Raw<'_>) -> Result<LogFormat, String> {
     match text(raw, "\"json\" or \"text\"")? {
         "json" => Ok(LogFormat::Json),
@@ -224,6 +302,10 @@ fn mismatch(raw: Raw<'_>, want: &str) -> String {
 
 fn quote(text: &str) -> String {
     toml::Value::from(text).to_string()
+}
+
+fn quote_size(size: Option<u64>) -> String {
+    quote(&size.map_or_else(|| "none".to_owned(), bytes::exact))
 }
 
 fn quote_span(span: Duration) -> String {

@@ -11,6 +11,6 @@ mod load;
 mod settings;
 
 pub(crate) use fault::ConfigError;
-pub(crate) use key::KEYS;
+pub(crate) use key::{KEYS, LEAST_MEMORY};
 pub(crate) use load::{Loaded, load};
 pub(crate) use settings::{LogFormat, Settings};

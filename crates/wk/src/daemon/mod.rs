@@ -15,6 +15,7 @@ mod core;
 mod create;
 mod door;
 mod driver;
+mod limits;
 mod lock;
 mod log;
 mod lost;

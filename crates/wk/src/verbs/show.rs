@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use wk_api::SessionView;
+use wk_api::{Limit, SessionView};
 use wk_model::Phase;
 
 use super::{Format, path_of, session_ref};
@@ -50,7 +50,8 @@ fn write_blocks(
     let pad = |pairs: Vec<(&'static str, Cell)>| -> Vec<(String, Cell)> {
         pairs.into_iter().map(|(key, cell)| (format!("{key:<11}"), cell)).collect()
     };
-    let blocks = [identity(view), life(view, clock), process(view), output(view), ways(view)];
+    let blocks =
+        [identity(view), life(view, clock), limits(view), process(view), output(view), ways(view)];
     let mut first = true;
     for block in blocks.map(pad).iter().filter(|block| !block.is_empty()) {
         if !std::mem::take(&mut first) {
@@ -107,10 +108,28 @@ fn life(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
     if view.attempt > 1 {
         push(&mut pairs, "attempt", Some(view.attempt.to_string()));
     }
-    let limit = view.limits.time.as_ref();
-    push(&mut pairs, "time limit", limit.map(|limit| span::wordy(limit.value as f64 / 1000.0)));
     let conditions = &view.health.conditions;
     push(&mut pairs, "health", (!conditions.is_empty()).then(|| conditions.join(", ")));
+    pairs
+}
+
+/// What it is held to, and by what.
+fn limits(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let (mut pairs, limits) = (Vec::new(), &view.limits);
+    let time = |ms: u64| span::wordy(ms as f64 / 1000.0);
+    let mut add = |key, limit: &Option<Limit>, show: &dyn Fn(u64) -> String| {
+        let text = limit.as_ref().map(|limit| match &limit.mechanism {
+            Some(mechanism) => format!("{}, by {mechanism}", show(limit.value)),
+            None => show(limit.value),
+        });
+        push(&mut pairs, key, text);
+    };
+    add("max memory", &limits.memory, &bytes::brief);
+    add("max CPU", &limits.cpu_time, &time);
+    add("time limit", &limits.time, &time);
+    add("idle limit", &limits.idle, &time);
+    add("max procs", &limits.processes, &|count| count.to_string());
+    add("max output", &limits.output, &bytes::brief);
     pairs
 }
 
