@@ -14,6 +14,7 @@ mod documents;
 mod full_disk;
 mod holder_killed;
 mod journal;
+mod limits;
 mod listing;
 mod programs;
 mod reading;

@@ -73,22 +73,22 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     no_record: bool,
     /// End it after so long (exit code 124)
-    #[arg(long, value_name = "DURATION", value_parser = span_or_none)]
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
     timeout: Option<u64>,
     /// End it after so long without input or output (exit code 124)
-    #[arg(long, value_name = "DURATION", value_parser = span_or_none)]
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
     idle_timeout: Option<u64>,
     /// End it when all its processes together take more memory
-    #[arg(long, value_name = "SIZE", value_parser = memory_or_none)]
+    #[arg(long, value_name = "SIZE", value_parser = memory_or_none, allow_hyphen_values = true)]
     max_memory: Option<u64>,
     /// End it when all its processes together have taken so much CPU time (exit code 124)
-    #[arg(long, value_name = "DURATION", value_parser = span_or_none)]
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
     max_cpu_time: Option<u64>,
     /// End it when it has more processes at one time
-    #[arg(long, value_name = "COUNT", value_parser = count_or_none)]
+    #[arg(long, value_name = "COUNT", value_parser = count_or_none, allow_hyphen_values = true)]
     max_processes: Option<u64>,
     /// End it when it has written more
-    #[arg(long, value_name = "SIZE", value_parser = size_or_none)]
+    #[arg(long, value_name = "SIZE", value_parser = size_or_none, allow_hyphen_values = true)]
     max_output: Option<u64>,
     /// Start it again when it fails, so many times
     #[arg(long, value_name = "N", help_heading = "Recovery", value_parser = clap::value_parser!(u32).range(..=1000))]
