@@ -18,8 +18,8 @@ use wk_holder::{
 use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
-    AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Moment, Name,
-    OsText, RecoveryOptions, Session, SessionId, Source,
+    AttemptExited, Change, Created, Draft, Ending, HolderUsage, Kind, Label, Moment, Name, OsText,
+    RecoveryOptions, Session, SessionId, Source,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
