@@ -216,7 +216,7 @@ impl Meter {
         }
     }
 
-    /// The most memory that was taken, where the kernel has killed for it.
+    /// The most that was taken, where the kernel has killed for memory or refused a process.
     pub(super) fn killed_at(&self) -> Option<u64> {
         let peak = |leaf: &Path, name| Counter::open(&leaf.join(name)).and_then(|c| c.number());
         match self {
@@ -227,6 +227,10 @@ impl Meter {
             Self::MemoryV2(MemoryV2 { leaf, events, .. }) => {
                 let kills = events.sum(&["oom_kill"]);
                 (kills > 0).then(|| peak(leaf, "memory.peak").unwrap_or(0))
+            }
+            Self::Tasks(Tasks { leaf, events, bound, .. }) => {
+                let refused = events.sum(&["max"]);
+                (refused > 0).then(|| peak(leaf, "pids.peak").unwrap_or(*bound))
             }
             _ => None,
         }

@@ -132,7 +132,9 @@ impl Holder {
         let found = self.limits.watches.iter().map(unseen);
         let found = found.enumerate().find_map(|(index, value)| Some((index, value??)));
         let (index, value) = found?;
-        let limit = self.limits.watches.get(index)?.limit;
+        let watch = self.limits.watches.get(index)?;
+        watch.meter.brake();
+        let limit = watch.limit;
         self.tell_limit(index, value, true);
         Some(limit)
     }

@@ -101,6 +101,8 @@ impl Watch {
     pub(super) fn met_its_end(&self, ending: &Ending, cpu_ms: u64) -> Option<u64> {
         match self.limit {
             LimitKind::Memory => self.meter.killed_at().map(|peak| peak.max(self.max)),
+            // Who cannot fork any more may end by itself before anybody has looked.
+            LimitKind::Processes if *ending != Ending::Exited { code: 0 } => self.meter.killed_at(),
             // The kernel's bound of each process.
             LimitKind::CpuTime => {
                 let by_kernel = [libc::SIGXCPU, libc::SIGKILL].map(Some).contains(&ending.signal());
