@@ -153,9 +153,10 @@ impl Left {
     fn look(house: &House, daemon: u32, ids: &HashSet<String>) -> anyhow::Result<Self> {
         let own = PathBuf::from(format!("/proc/{daemon}"));
         let (mut zombies, mut holders) = (0, 0);
-        for pid in fs::read_dir("/proc")?.flatten().filter_map(|entry| {
-            entry.file_name().to_str()?.parse::<u32>().ok()
-        }) {
+        for pid in fs::read_dir("/proc")?
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        {
             // Gone meanwhile is as good as gone.
             let Ok(Some(stat)) = host::ProcessStat::read(pid) else { continue };
             zombies += u64::from(stat.parent == daemon && stat.is_dead());

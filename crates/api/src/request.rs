@@ -56,7 +56,8 @@ pub struct CreateSession {
     pub keep_descendants: Option<bool>,
     /// Time between TERM and KILL, in milliseconds.
     pub grace_ms: Option<u64>,
-    /// End the session after so many milliseconds; 0: never, whatever the settings say.
+    /// End an attempt after so many milliseconds; 0: never. By default, here and below, as the
+    /// settings say.
     pub timeout_ms: Option<u64>,
     /// What every attempt but the first runs; the same command by default.
     #[schema(value_type = Option<Vec<String>>)]
@@ -67,6 +68,16 @@ pub struct CreateSession {
     /// How its health is looked after; what is left out is as the settings say.
     #[schema(value_type = Object)]
     pub health: HealthOptions,
+    /// End it after so many milliseconds without input or output; 0: never.
+    pub idle_timeout_ms: Option<u64>,
+    /// Bytes of memory that the whole tree may take; 0: any number.
+    pub max_memory: Option<u64>,
+    /// Milliseconds of CPU time that the whole tree may take; 0: any number.
+    pub max_cpu_time_ms: Option<u64>,
+    /// Processes of the tree at one time; 0: any number.
+    pub max_processes: Option<u64>,
+    /// Bytes of output; 0: any number.
+    pub max_output: Option<u64>,
     /// W3C trace context.
     pub trace_parent: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use wk_model::{Kind, Liveness, Phase, Status, Time};
+use wk_model::{Kind, LimitKind, Liveness, Phase, Status, Time};
 
 /// One session, with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -48,6 +48,9 @@ pub struct SessionView {
     pub waits_until: Option<Time>,
     /// What it waits for, in words: its turn, or what its failure named.
     pub waits_for: Option<String>,
+    /// The limit that it was ended for.
+    #[schema(value_type = Option<String>)]
+    pub limit_exceeded: Option<LimitKind>,
     /// Counts from 1.
     pub attempt: u32,
     pub retry_count: u32,
@@ -91,11 +94,12 @@ pub struct Limits {
     pub output: Option<Limit>,
 }
 
-/// One limit: bytes, milliseconds or a count, and what enforces it.
+/// One limit: bytes, milliseconds or a count, and what enforces it: `cgroup v2`, `cgroup v1`,
+/// `sampling` or `holder`; null before the first attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limit {
     pub value: u64,
-    pub mechanism: String,
+    pub mechanism: Option<String>,
 }
 
 /// How a session is.

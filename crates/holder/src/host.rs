@@ -36,6 +36,10 @@ pub struct ProcessStat {
     pub threads: u64,
     /// Clock ticks after boot.
     pub start_time: u64,
+    /// Clock ticks of CPU that it has used, in all its threads.
+    pub cpu_ticks: u64,
+    /// Clock ticks of CPU of descendants whose end was waited for.
+    pub waited_ticks: u64,
 }
 
 impl ProcessStat {
@@ -58,6 +62,7 @@ impl ProcessStat {
         let (head, tail) = text.rsplit_once(") ")?;
         let (pid, comm) = head.split_once(" (")?;
         let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
+        let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {
             pid: pid.parse().ok()?,
             comm: comm.to_owned(),
@@ -65,6 +70,8 @@ impl ProcessStat {
             parent: fields.get(1)?.parse().ok()?,
             threads: fields.get(17)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
+            cpu_ticks: ticks(11)?.saturating_add(ticks(12)?),
+            waited_ticks: ticks(13)?.saturating_add(ticks(14)?),
         })
     }
 
@@ -104,10 +111,11 @@ mod tests {
 
     #[test]
     fn a_command_with_parentheses_is_read_whole() {
-        let text = b"42 (a) R 1 (b) S 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 991 0 0\n";
+        let text = b"42 (a) R 1 (b) S 7 42 42 0 -1 0 0 0 0 0 3 4 50 60 20 0 1 0 991 0 0\n";
         let stat = ProcessStat::parse(text).unwrap();
         assert_eq!((stat.pid, stat.comm.as_str(), stat.state), (42, "a) R 1 (b", 'S'));
         assert_eq!((stat.parent, stat.start_time), (7, 991));
+        assert_eq!((stat.cpu_ticks, stat.waited_ticks), (7, 110));
         assert_eq!(ProcessStat::parse(b"garbage"), None);
     }
 

@@ -1,7 +1,7 @@
 //! What a holder is asked to run.
 
 use serde::{Deserialize, Serialize};
-use wk_model::{OsText, SessionId};
+use wk_model::{Limits, OsText, SessionId};
 
 /// The lasting description of a session's command, kept in its folder.
 ///
@@ -28,8 +28,22 @@ pub struct Spec {
     pub keep_descendants: bool,
     /// Time between TERM and KILL.
     pub grace_ms: u64,
-    /// The attempt is ended after so long.
-    pub time_limit_ms: Option<u64>,
+    /// What the attempt's whole process tree is held to.
+    #[serde(default)]
+    pub tree_limits: Limits,
+    #[serde(default)]
+    pub limit_mechanism: LimitMechanism,
+}
+
+/// How the tree's limits are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitMechanism {
+    /// By the kernel where it can.
+    #[default]
+    Auto,
+    /// By looking at the tree in `/proc`.
+    Sampling,
 }
 
 /// What the child has for stdin, stdout and stderr.
@@ -59,6 +73,15 @@ pub struct RecordingOptions {
     pub mask: bool,
 }
 
+/// Leaves of one attempt in the hierarchies of cgroup v1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyCgroups {
+    #[serde(default)]
+    pub memory: Option<OsText>,
+    #[serde(default)]
+    pub pids: Option<OsText>,
+}
+
 /// The first message to a new holder: which attempt to run, and where everything is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
@@ -69,6 +92,9 @@ pub struct Launch {
     pub socket: OsText,
     /// The cgroup v2 leaf for the child's tree, made by the daemon; none where it could not.
     pub cgroup: Option<OsText>,
+    /// Leaves in the hierarchies of cgroup v1, where a limit needs them.
+    #[serde(default)]
+    pub legacy_cgroups: LegacyCgroups,
     /// The daemon's socket, to see whether it answers.
     pub daemon_socket: OsText,
     /// The program to start a daemon with when the child has ended and nobody answers:

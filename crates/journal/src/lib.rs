@@ -57,9 +57,9 @@ pub use open::Opened;
 pub use query::{Page, SessionQuery};
 pub use rebuild::RebuildReport;
 pub use resolve::Resolved;
-pub use stored::KNOWN as KNOWN_KINDS;
 pub use retention::Trimmed;
 pub use stats::{GroupBy, Numbers, Stats, StatsQuery};
+pub use stored::KNOWN as KNOWN_KINDS;
 pub use subscribe::{EventQuery, Subscription};
 pub use tally::Tally;
 

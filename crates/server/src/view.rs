@@ -5,7 +5,7 @@ use std::path::Path;
 use wk_api::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
 use wk_judges::health::{Reading, Trend};
-use wk_model::{Ending, Life, Liveness, Session, SessionId, Time, Wait, WaitsFor};
+use wk_model::{Ending, Life, LimitKind, Liveness, Session, SessionId, Time, Wait, WaitsFor};
 
 use crate::{Sessions, whole::REST};
 
@@ -53,16 +53,11 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         error: ending.and_then(error),
         waits_until: waits_until(session),
         waits_for: waits_for(session),
+        limit_exceeded: ended.and_then(|ended| ended.limit),
         attempt: session.attempt,
         retry_count: session.recovery.spent,
         max_retries: created.recovery.retries,
-        limits: Limits {
-            time: created
-                .limits
-                .time_ms
-                .map(|value| Limit { value, mechanism: "holder".to_owned() }),
-            ..Limits::default()
-        },
+        limits: limits(session),
         health: health(session, reading),
         memory_bytes: reading.map(|reading| reading.memory_bytes),
         cpu_seconds: cpu_ms.map(|ms| ms as f64 / 1000.0),
@@ -129,6 +124,23 @@ pub(crate) fn cleaned_up(session_id: SessionId) -> String {
         "the recording of session {session_id} was cleaned up: [cleanup] in the settings says \
          how long recordings are kept"
     )
+}
+
+/// What it is held to; by what, the latest attempt has told.
+fn limits(session: &Session) -> Limits {
+    let limit = |kind: LimitKind| {
+        let held = session.limits.iter().find(|held| held.limit == kind);
+        let value = held.map(|held| held.value).or(session.created.limits.get(kind))?;
+        Some(Limit { value, mechanism: held.map(|held| held.mechanism.as_str().to_owned()) })
+    };
+    Limits {
+        memory: limit(LimitKind::Memory),
+        cpu_time: limit(LimitKind::CpuTime),
+        time: limit(LimitKind::Time),
+        idle: limit(LimitKind::Idle),
+        processes: limit(LimitKind::Processes),
+        output: limit(LimitKind::Output),
+    }
 }
 
 /// The holder's page, which also counts what was recorded after the end was told; where its

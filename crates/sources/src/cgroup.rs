@@ -1,7 +1,13 @@
 //! Leaves of the cgroup v2 tree: each attempt's processes in one that can be ended whole.
 //!
 //! Only the hierarchy is needed, no controllers. Where no leaf can be made, sessions run
-//! without one, and leftovers are found by other means.
+//! without one, and leftovers are found by other means. Controllers of memory and processes
+//! are made use of where they are delegated to us; where they are those of version 1, a
+//! session with such a limit gets a leaf there too.
+
+mod legacy;
+
+pub use legacy::Controller;
 
 use std::{
     fs, io,
@@ -21,6 +27,7 @@ pub struct Cgroups {
     base: PathBuf,
     /// Whether somebody could end or limit the group that we are in.
     in_a_group: bool,
+    legacy: Vec<legacy::Hierarchy>,
 }
 
 impl Cgroups {
@@ -43,7 +50,32 @@ impl Cgroups {
             make(&base.join(DAEMON))?;
             fs::write(base.join(DAEMON).join("cgroup.procs"), "0")?;
         }
-        Ok(Self { mount, base, in_a_group: !outside.is_empty() })
+        delegate(&mount.join(outside), &base);
+        let legacy = legacy::open(&mounts, &own);
+        Ok(Self { mount, base, in_a_group: !outside.is_empty(), legacy })
+    }
+
+    /// Makes the leaf of an attempt in the cgroup v1 hierarchy of a controller; none where that
+    /// cannot be, or need not be since version 2 has the controller.
+    pub fn make_legacy_leaf(
+        &self,
+        controller: Controller,
+        session_id: &str,
+        attempt: u32,
+    ) -> Option<PathBuf> {
+        let hierarchy = self.legacy.iter().find(|found| found.controller == controller)?;
+        let leaf = hierarchy.base.join(format!("{session_id}-{attempt}"));
+        make(&leaf).ok()?;
+        Some(leaf)
+    }
+
+    /// Removes an attempt's leaves, all those that hold no process any more.
+    pub fn remove_leaves(&self, session_id: &str, attempt: u32) {
+        let bases = self.legacy.iter().map(|hierarchy| &hierarchy.base).chain([&self.base]);
+        for base in bases {
+            // One that holds processes is kept, by the kernel.
+            let _ = remove(&base.join(format!("{session_id}-{attempt}")));
+        }
     }
 
     /// Makes the leaf of an attempt.
@@ -75,17 +107,50 @@ impl Cgroups {
 
     /// Removes leaves that hold no process any more; those of `keep` stay.
     pub fn sweep(&self, keep: impl Fn(&str) -> bool) -> io::Result<()> {
-        for entry in fs::read_dir(&self.base)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if ![HOLDERS, DAEMON].contains(&name) && entry.file_type()?.is_dir() && !keep(name) {
-                // A leaf with processes refuses: they were asked to be kept.
-                let _ = fs::remove_dir(entry.path());
+        for hierarchy in &self.legacy {
+            sweep(&hierarchy.base, &keep)?;
+        }
+        sweep(&self.base, &keep)
+    }
+}
+
+fn sweep(base: &Path, keep: &impl Fn(&str) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(base)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if ![HOLDERS, DAEMON].contains(&name) && entry.file_type()?.is_dir() && !keep(name) {
+            // A leaf with processes refuses: they were asked to be kept.
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Hands the controllers of memory and processes down to our leaves, where they come as far as
+/// our own group. The kernel refuses where other processes share that group.
+fn delegate(own: &Path, base: &Path) {
+    const WANTED: [&str; 2] = ["memory", "pids"];
+    for group in [own, base] {
+        let text = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+        for name in text.split_ascii_whitespace().filter(|name| WANTED.contains(name)) {
+            let order = format!("+{name}");
+            let control = group.join("cgroup.subtree_control");
+            let busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
+            if fs::write(&control, &order).is_err_and(|error| busy(&error)) && is_alone_in(group) {
+                // A group either has processes or hands controllers down.
+                let apart = base.join(DAEMON);
+                if make(&apart).is_ok() && fs::write(apart.join("cgroup.procs"), "0").is_ok() {
+                    let _ = fs::write(&control, &order);
+                }
             }
         }
-        Ok(())
     }
+}
+
+fn is_alone_in(group: &Path) -> bool {
+    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    text.trim() == std::process::id().to_string()
 }
 
 /// The processes in a leaf and below it; none where it is gone.
@@ -173,7 +238,12 @@ mod tests {
     #[test]
     fn a_record_that_names_another_group_is_not_believed() {
         let uid = rustix::process::getuid().as_raw();
-        let cgroups = Cgroups { mount: "/cg".into(), base: "/cg/x".into(), in_a_group: false };
+        let cgroups = Cgroups {
+            mount: "/cg".into(),
+            base: "/cg/x".into(),
+            in_a_group: false,
+            legacy: Vec::new(),
+        };
         let leaf = |place: &str| cgroups.recorded_leaf(place, "k7f3q2m9x1ab", 2);
         let own = format!("/user.slice/watchkeeper-{uid}/k7f3q2m9x1ab-2");
         assert_eq!(leaf(&own), Some(format!("/cg{own}").into()));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wk_api::SessionView;
 
 /// Every field of a session, in the order of the interfaces.
-const FIELDS: [&str; 45] = [
+const FIELDS: [&str; 46] = [
     "session_id",
     "name",
     "kind",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 45] = [
     "exit_code",
     "signal",
     "error",
+    "limit_exceeded",
     "attempt",
     "retry_count",
     "max_retries",

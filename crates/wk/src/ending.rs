@@ -2,21 +2,14 @@
 
 use wk_api::SessionView;
 use wk_holder::protocol::Ended;
-use wk_model::{Ending, LimitKind, Status};
+use wk_model::{Ending, LimitKind};
 
 use crate::text::visible::visible;
 
 /// Of an end that the holder has told.
 pub(crate) fn of_ended(ended: &Ended) -> String {
     if let Some(limit) = ended.limit {
-        return match limit {
-            LimitKind::Time => "time limit".into(),
-            LimitKind::Idle => "idle limit".into(),
-            LimitKind::CpuTime => "CPU time limit".into(),
-            LimitKind::Memory => "memory limit".into(),
-            LimitKind::Processes => "process limit".into(),
-            LimitKind::Output => "output limit".into(),
-        };
+        return of_limit(limit).into();
     }
     match &ended.ending {
         Ending::Exited { code } => format!("exit code {code}"),
@@ -33,12 +26,26 @@ pub(crate) fn of_ended(ended: &Ended) -> String {
 
 /// Of a session that has ended.
 pub(crate) fn of_view(view: &SessionView) -> String {
+    if let (None, Some(limit)) = (&view.error, view.limit_exceeded) {
+        return of_limit(limit).into();
+    }
     match (&view.error, view.exit_code, view.signal) {
         (Some(error), ..) => visible(error).into_owned(),
-        _ if view.status == Some(Status::Timeout) => "time limit".into(),
         (None, Some(code), _) => format!("exit code {code}"),
         (None, None, Some(signal)) => format!("signal {}", signal_name(signal)),
         (None, None, None) => "nobody saw how".into(),
+    }
+}
+
+/// Of a limit.
+pub(crate) fn of_limit(limit: LimitKind) -> &'static str {
+    match limit {
+        LimitKind::Time => "time limit",
+        LimitKind::Idle => "idle limit",
+        LimitKind::CpuTime => "CPU time limit",
+        LimitKind::Memory => "memory limit",
+        LimitKind::Processes => "process limit",
+        LimitKind::Output => "output limit",
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn session() -> SessionView {
         error: None,
         waits_until: None,
         waits_for: None,
+        limit_exceeded: None,
         attempt: 1,
         retry_count: 0,
         max_retries: 0,

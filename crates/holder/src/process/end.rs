@@ -82,7 +82,10 @@ impl Holder {
 
     /// Writes down an end, and tells everybody.
     pub(crate) fn end(&mut self, ending: &Ending, usage: HolderUsage) {
-        let limit = self.stop.as_ref().and_then(|stop| stop.limit);
+        let limit = match &self.stop {
+            Some(stop) => stop.limit,
+            None => self.limit_at_end(ending, usage.cpu_ms.unwrap_or(0)),
+        };
         let ended = Ended { ending: ending.clone(), limit };
         let exited = AttemptExited {
             attempt: self.attempt,
@@ -152,7 +155,9 @@ impl Holder {
     pub(crate) fn leave(&mut self) {
         self.output.gauges.publish();
         self.outbox.flush();
-        if let Some(leaf) = self.tree.leaf() {
+        // What has ended and is not waited for is still in its leaves.
+        while child::reap().is_some() {}
+        for leaf in self.tree.leaf().into_iter().chain(&self.legacy) {
             leaf.remove();
         }
         if !self.clients.has_control() {

@@ -1,6 +1,11 @@
 //! What a process is and was given, as `/proc` and its environment tell.
 
-use std::{borrow::Cow, fs};
+use std::{
+    borrow::Cow,
+    fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use wk_model::OsText;
 
@@ -29,13 +34,15 @@ pub(crate) fn arguments(pid: u32) -> Vec<String> {
 /// A daemon that was started from within a session is a descendant of it, and so are the
 /// holders of the sessions that it starts; none of them is part of that session.
 pub(crate) fn is_ours(pid: u32) -> bool {
+    static OWN: OnceLock<Option<(PathBuf, String)>> = OnceLock::new();
     let program = |pid: &str| {
         let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
         // As the kernel names a file that was replaced by a newer one.
         let name = program.file_name()?.to_str()?;
         Some((program.parent()?.to_owned(), name.trim_end_matches(" (deleted)").to_owned()))
     };
-    let Some((own, (folder, name))) = program("self").zip(program(&pid.to_string())) else {
+    let own = OWN.get_or_init(|| program("self"));
+    let Some((own, (folder, name))) = own.as_ref().zip(program(&pid.to_string())) else {
         return false;
     };
     if own.0 != folder {
@@ -52,6 +59,16 @@ pub(crate) fn is_ours(pid: u32) -> bool {
 pub(crate) fn cgroup(pid: u32) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+/// Whether a process is in a cgroup of this name, of whichever hierarchy.
+///
+/// Names of leaves are the session's and the attempt's own.
+pub(crate) fn is_in_cgroup(pid: u32, leaf: &Path) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let name = leaf.file_name().and_then(|name| name.to_str());
+    let wanted = |path: &str| path.split('/').any(|part| Some(part) == name);
+    text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).any(wanted)
 }
 
 /// The value of `name` among `NAME=VALUE` texts; the first one counts, as for `getenv`.

@@ -7,6 +7,7 @@ use std::{
     fs::{File, OpenOptions},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
+    time::Instant,
 };
 
 use wk_holder::{folder, gauge::Gauges, host};
@@ -20,6 +21,7 @@ pub(crate) struct GaugePage {
     shown: Gauges,
     /// Output of earlier attempts.
     earlier_bytes: u64,
+    active_at: Instant,
 }
 
 impl GaugePage {
@@ -30,7 +32,8 @@ impl GaugePage {
         let mut options = OpenOptions::new();
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(session.join(folder::GAUGES)).ok();
-        let page = Self { file, now, shown: now, earlier_bytes: now.output_bytes };
+        let (earlier_bytes, active_at) = (now.output_bytes, Instant::now());
+        let page = Self { file, now, shown: now, earlier_bytes, active_at };
         page.write();
         page
     }
@@ -44,7 +47,18 @@ impl GaugePage {
     /// Notes that somebody typed.
     pub(crate) fn note_input(&mut self) {
         self.now.last_input = Some(host::now().time);
-        self.now.last_activity = self.now.last_input;
+        self.touch();
+    }
+
+    /// Notes that somebody typed, or something was printed.
+    fn touch(&mut self) {
+        self.now.last_activity = Some(host::now().time);
+        self.active_at = Instant::now();
+    }
+
+    /// When somebody last typed, or something was printed; at first, when this attempt began.
+    pub(crate) fn active_at(&self) -> Instant {
+        self.active_at
     }
 
     /// Notes what the recording says of itself.

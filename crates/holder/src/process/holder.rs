@@ -17,6 +17,8 @@ use super::{
     clients::{Clients, Departure, Role},
     door::Door,
     end::End,
+    leaf::Leaf,
+    limits::Limits,
     outbox::Outbox,
     output::Output,
     signals::Signals,
@@ -51,8 +53,9 @@ pub(crate) struct Holder {
     pub(crate) child: Option<Child>,
     pub(crate) tree: Tree,
     pub(crate) output: Output,
-    /// When the attempt has lasted long enough.
-    pub(crate) time_limit: Option<Instant>,
+    pub(crate) limits: Limits,
+    /// Leaves in the hierarchies of cgroup v1.
+    pub(crate) legacy: Vec<Leaf>,
     pub(crate) stop: Option<Stop>,
     /// Until when a client is waited for that is about to attach.
     pub(crate) expected_until: Option<Instant>,
@@ -77,6 +80,7 @@ enum Ready {
     Output(Stream),
     Stdin,
     Tape,
+    Limits,
     Client(usize),
 }
 
@@ -172,6 +176,7 @@ impl Holder {
                 }
                 self.hear_tape();
             }
+            Ready::Limits => self.limits.hear(),
             Ready::Client(index) => {
                 let Some(client) = self.clients.list.get_mut(index) else { return };
                 if flags.contains(PollFlags::OUT)
@@ -201,6 +206,7 @@ impl Holder {
         if let Some(tape) = self.output.tape_mut() {
             tape.on_time(now);
         }
+        self.hold_to_limits(now);
         self.stop_on_time(now);
         self.end_on_time(now);
     }
@@ -277,6 +283,9 @@ impl Holder {
             {
                 all.push((Ready::Stdin, PollFd::new(stdin, PollFlags::OUT)));
             }
+            for (bell, flags) in self.limits.bells() {
+                all.push((Ready::Limits, PollFd::from_borrowed_fd(bell, flags)));
+            }
             for stream in [Stream::Stdout, Stream::Stderr] {
                 if let (true, Some(from)) = (reads, child.source(stream)) {
                     all.push((Ready::Output(stream), PollFd::new(from, PollFlags::IN)));
@@ -299,7 +308,10 @@ impl Holder {
         let tape = self.output.tape().and_then(Tape::deadline);
         let end = self.end.as_ref().and_then(|end| end.deadline(&self.clients));
         let stop = match &self.end {
-            None => self.stop.as_ref().map(Stop::deadline).into_iter().chain(self.time_limit).min(),
+            None => {
+                let limits = self.limits.deadline(self.output.gauges.active_at());
+                self.stop.as_ref().map(Stop::deadline).into_iter().chain(limits).min()
+            }
             Some(_) => None,
         };
         let rest = [self.resized_at, self.expected_until, self.output.quiet_at];

@@ -22,6 +22,7 @@ mod last_lines;
 mod launch;
 mod leaf;
 mod leftovers;
+mod limits;
 mod outbox;
 mod output;
 mod serve;

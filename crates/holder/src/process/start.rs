@@ -23,6 +23,7 @@ use super::{
     holder::Holder,
     launch,
     leaf::Leaf,
+    limits::{Leaves, Limits},
     outbox::Outbox,
     output::Output,
     stop,
@@ -50,8 +51,11 @@ pub(crate) fn start(birth: Birth) -> Option<Holder> {
     };
     let Prepared { spec, me, outbox, door } = prepared;
     let leaf = launch.cgroup.as_ref().map(|path| Leaf::new(launch::path(path)));
+    let leaves = Leaves::new(&launch);
+    let limits = Limits::prepare(&spec, &leaves);
+    let legacy: Vec<Leaf> = leaves.legacy().collect();
     let started = Instant::now();
-    let start = child::start(&spec, &launch, leaf.as_ref());
+    let start = child::start(&spec, &launch, leaf.as_ref(), &legacy);
     let feed = spec.stdio == Stdio::Pipes { feed: true };
     let mut holder = Holder {
         me,
@@ -68,7 +72,8 @@ pub(crate) fn start(birth: Birth) -> Option<Holder> {
         child: None,
         tree: Tree::new(me, leaf),
         output: Output::new(View::new(spec.stdio), GaugePage::open(launch::path(&launch.folder))),
-        time_limit: spec.time_limit_ms.map(|ms| stop::after(Duration::from_millis(ms))),
+        limits,
+        legacy,
         stop: None,
         expected_until: None,
         reads_wait: feed,
@@ -80,6 +85,7 @@ pub(crate) fn start(birth: Birth) -> Option<Holder> {
     };
     match start {
         Ok(Start::Running(child)) => {
+            holder.limits.check(child.process.pid);
             holder.child = Some(*child);
             holder.expect_client(feed, launch.attach_wait_ms, started);
             holder.begin(&spec, &launch, launcher, rest);
@@ -147,7 +153,7 @@ impl Holder {
             cgroup,
             cols,
             rows,
-            limits: Vec::new(),
+            limits: self.limits.held(),
         }));
         self.answer_launch(launcher, rest);
         if let Err(error) = self.record(spec, launch) {

@@ -54,10 +54,6 @@ impl Holder {
         if self.end.is_some() {
             return;
         }
-        if self.time_limit.is_some_and(|at| at <= now) {
-            self.time_limit = None;
-            self.stop(self.grace, Some(LimitKind::Time));
-        }
         if let Some(stop) = &mut self.stop
             && stop.kill_at <= now
         {

@@ -3,7 +3,10 @@
 //! Orphans become the holder's children, since it is their subreaper: the tree below the
 //! holder is the session. The cgroup leaf adds those that left the tree.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use wk_holder::host::ProcessStat;
@@ -13,6 +16,9 @@ use super::{facts, leaf::Leaf};
 
 /// Processes that one look takes in; a bomb that forks more is met by the next look.
 const MAX_MEMBERS: usize = 20_000;
+
+/// Processes whose groups are stopped before the others are looked for.
+const FEW: usize = 64;
 
 /// How often a sweep looks again for what was forked under its eyes.
 const MAX_ROUNDS: usize = 16;
@@ -35,23 +41,68 @@ impl Tree {
 
     /// Every process of the session that lives.
     pub(crate) fn living(&self) -> Vec<ProcessId> {
-        let mut found = BTreeMap::new();
-        let mut parents = vec![self.holder];
-        while let Some(parent) = parents.pop() {
-            for pid in children(parent) {
-                let known = pid == self.holder || found.contains_key(&pid);
-                if known || found.len() >= MAX_MEMBERS || facts::is_ours(pid) {
-                    continue;
-                }
-                found.insert(pid, read(pid));
-                parents.push(pid);
-            }
-        }
+        let mut found = self.walk(MAX_MEMBERS);
         for pid in self.leaf.iter().flat_map(Leaf::members).filter(|pid| *pid != self.holder) {
             found.entry(pid).or_insert_with(|| read(pid));
         }
         let alive = found.into_values().flatten().filter(|stat| !stat.is_dead());
         alive.map(|stat| stat.id()).collect()
+    }
+
+    /// The holder's descendants, the dead among them; not many more than `most`.
+    fn walk(&self, most: usize) -> BTreeMap<u32, Option<ProcessStat>> {
+        let mut found = BTreeMap::new();
+        let mut parents = vec![self.holder];
+        while let Some(parent) = parents.pop() {
+            for pid in children(parent) {
+                if found.len() >= most {
+                    return found;
+                }
+                let known = pid == self.holder || found.contains_key(&pid);
+                if !known && !facts::is_ours(pid) {
+                    found.insert(pid, read(pid));
+                    parents.push(pid);
+                }
+            }
+        }
+        found
+    }
+
+    /// The numbers of the session's processes, found quickly: by the leaf, which tells in one
+    /// read, where there is one. A process that has left it is left out.
+    ///
+    /// Not more than `most`: who only asks whether there are so many need not find them all,
+    /// while each of them fights for the processor.
+    pub(crate) fn pids(&self, most: usize) -> Vec<u32> {
+        let mut members = self.leaf.iter().flat_map(Leaf::members).collect::<Vec<_>>();
+        members.retain(|pid| *pid != self.holder);
+        if members.is_empty() {
+            let found = self.walk(most.min(MAX_MEMBERS)).into_values().flatten();
+            members = found.filter(|stat| !stat.is_dead()).map(|stat| stat.pid).collect();
+        }
+        members.truncate(most);
+        members
+    }
+
+    /// Stops whole process groups, those of some processes at least: quickly, so that a bomb
+    /// does not win the race. Nobody forks out of a group that is being stopped.
+    ///
+    /// A group never reaches beyond the session: the command leads a session of the kernel's
+    /// of its own.
+    pub(crate) fn stop_groups(&self) {
+        let groups = |pids: Vec<u32>| {
+            let groups = pids.into_iter().filter_map(|pid| {
+                let pid = Pid::from_raw(i32::try_from(pid).ok()?);
+                rustix::process::getpgid(pid).ok()
+            });
+            groups.map(|group| group.as_raw_nonzero().get()).collect::<BTreeSet<_>>()
+        };
+        let own = rustix::process::getpgrp().as_raw_nonzero().get();
+        for group in groups(self.pids(FEW)).into_iter().filter(|group| *group != own) {
+            if let Some(group) = Pid::from_raw(group) {
+                let _ = rustix::process::kill_process_group(group, Signal::STOP);
+            }
+        }
     }
 
     /// Sends a signal to every process of the session.
@@ -82,6 +133,7 @@ impl Tree {
             // Old kernels have no such file; the sweep does without.
             let _ = leaf.kill();
         }
+        self.stop_groups();
         // Stopped processes fork no more: once nobody new is found, all are stopped.
         let mut stopped: Vec<ProcessId> = Vec::new();
         for _ in 0..MAX_ROUNDS {

@@ -55,7 +55,7 @@ fn a_stopped_process_is_ended_too() {
 #[test]
 fn a_time_limit_ends_the_attempt_and_says_so() {
     let mut spec = spec(&["sleep", "1000"]);
-    spec.time_limit_ms = Some(50);
+    spec.tree_limits.time_ms = Some(50);
     let mut session = Session::start(&spec);
     let exited = session.finish();
     assert_eq!(exited.limit, Some(LimitKind::Time));

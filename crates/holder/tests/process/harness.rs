@@ -17,9 +17,9 @@ use wk_holder::{
     folder,
     protocol::{self, AttachRequest, Ended, HolderStatus, Reply, Request, StopRequest},
     record::{self, Entry},
-    spec::{Launch, RecordingOptions, Spec, Stdio},
+    spec::{Launch, LegacyCgroups, LimitMechanism, RecordingOptions, Spec, Stdio},
 };
-use wk_model::{AttemptExited, Change, Ending, OsText, SessionId};
+use wk_model::{AttemptExited, Change, Ending, Limits, OsText, SessionId};
 use wk_terminal::{Screen, Size};
 
 /// Only a stuck holder takes so long.
@@ -48,7 +48,8 @@ pub(crate) fn spec(command: &[&str]) -> Spec {
         recording: Some(RecordingOptions { max_size: 64 << 20, mask: true }),
         keep_descendants: false,
         grace_ms: 5_000,
-        time_limit_ms: None,
+        tree_limits: Limits::default(),
+        limit_mechanism: LimitMechanism::Auto,
     }
 }
 
@@ -91,6 +92,7 @@ impl Place {
             attempt: 1,
             socket: os(self.socket().to_str().unwrap()),
             cgroup: None,
+            legacy_cgroups: LegacyCgroups::default(),
             daemon_socket: os(self.path().join("daemon").to_str().unwrap()),
             daemon_command: Vec::new(),
             daemon_environment: Vec::new(),

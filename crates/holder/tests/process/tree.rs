@@ -1,11 +1,14 @@
 //! The session's descendants, and what becomes of them.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use wk_holder::protocol::{Request, StopRequest};
 use wk_model::{Change, Ending, Orphan};
 
-use crate::harness::{Place, Session, Watch, script};
+use crate::{
+    cgroups::Leaf,
+    harness::{Place, Session, Watch, script},
+};
 
 /// Leaves a process behind that has left the session's process group and session, too.
 const LEAVE: &str = "setsid sh -c 'trap \"\" TERM HUP; echo left $$; exec sleep 1000' & ";
@@ -77,31 +80,9 @@ fn a_stop_reaches_who_has_left_the_session_and_who_forks_on() {
     assert_eq!(alive.count(), 0, "{id}");
 }
 
-/// A cgroup v2 leaf below the one of this test, where one can be made.
-struct Leaf(PathBuf);
-
-impl Leaf {
-    fn make() -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-        let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let name = format!("wk-holder-test-{}", std::process::id());
-        let path = PathBuf::from(mount.split(' ').nth(1)?).join(own).join(name);
-        fs::create_dir(&path).ok()?;
-        Some(Self(path))
-    }
-}
-
-impl Drop for Leaf {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 #[test]
 fn a_leaf_holds_the_tree_and_goes_with_it() {
-    let Some(leaf) = Leaf::make() else {
+    let Some(leaf) = Leaf::unified() else {
         eprintln!("skipped: no cgroup v2 leaf can be made here");
         return;
     };

@@ -10,6 +10,11 @@ use crate::code::Code;
 pub(crate) fn ended_code(ended: &Ended) -> Code {
     match ended.limit {
         Some(LimitKind::Time | LimitKind::Idle | LimitKind::CpuTime) => Code::TIMEOUT,
+        Some(LimitKind::Memory | LimitKind::Processes | LimitKind::Output)
+            if ended.ending.shell_code() == 0 =>
+        {
+            Code::FAILURE
+        }
         _ => Code::from_shell(ended.ending.shell_code()),
     }
 }
@@ -18,6 +23,8 @@ pub(crate) fn ended_code(ended: &Ended) -> Code {
 pub(crate) fn view_code(view: &SessionView) -> Code {
     match (view.status, view.exit_code, view.signal) {
         (Some(Status::Timeout), ..) => Code::TIMEOUT,
+        // It was asked to end for a limit, and ended well.
+        (Some(Status::Failed), Some(0), _) => Code::FAILURE,
         (_, Some(code), _) => Code::from_shell(code),
         (_, None, Some(signal)) => Code::from_shell(128 + signal),
         (_, None, None) => Code::FAILURE,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
 
 use super::settings::{LogFormat, Settings};
@@ -12,6 +13,8 @@ use crate::{
 
 /// Looks at a session are not closer together.
 pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// No program starts in less.
+pub(crate) const LEAST_MEMORY: u64 = 1 << 20;
 
 /// One key of one section.
 #[derive(Debug)]
@@ -81,6 +84,49 @@ pub(crate) const KEYS: &[Key] = &[
         name: "retry_memory",
         set: |settings, raw| put(&mut settings.session.retry_memory, boolean(raw)),
         show: |settings| settings.session.retry_memory.to_string(),
+    },
+    Key {
+        section: "session",
+        name: "idle_timeout",
+        set: |settings, raw| put(&mut settings.session.idle_timeout, optional_span(raw)),
+        show: |settings| settings.session.idle_timeout.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "session",
+        name: "max_memory",
+        set: |settings, raw| {
+            put(&mut settings.session.max_memory, optional_size(raw, LEAST_MEMORY))
+        },
+        show: |settings| quote_size(settings.session.max_memory),
+    },
+    Key {
+        section: "session",
+        name: "max_cpu_time",
+        set: |settings, raw| put(&mut settings.session.max_cpu_time, optional_span(raw)),
+        show: |settings| settings.session.max_cpu_time.map_or_else(|| quote("none"), quote_span),
+    },
+    Key {
+        section: "session",
+        name: "max_processes",
+        set: |settings, raw| put(&mut settings.session.max_processes, optional_count(raw, 1)),
+        show: |settings| {
+            settings.session.max_processes.map_or_else(|| quote("none"), |count| count.to_string())
+        },
+    },
+    Key {
+        section: "session",
+        name: "max_output",
+        set: |settings, raw| put(&mut settings.session.max_output, optional_size(raw, 1)),
+        show: |settings| quote_size(settings.session.max_output),
+    },
+    Key {
+        section: "session",
+        name: "limit_mechanism",
+        set: |settings, raw| put(&mut settings.session.limit_mechanism, limit_mechanism(raw)),
+        show: |settings| match settings.session.limit_mechanism {
+            LimitMechanism::Auto => quote("auto"),
+            LimitMechanism::Sampling => quote("sampling"),
+        },
     },
     Key {
         section: "session",
@@ -178,7 +224,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: "cleanup",
         name: "recordings_max",
-        set: |settings, raw| put(&mut settings.cleanup.recordings_max, optional_size(raw)),
+        set: |settings, raw| put(&mut settings.cleanup.recordings_max, optional_size(raw, 0)),
         show: |settings| {
             let max = settings.cleanup.recordings_max;
             quote(&max.map_or_else(|| "none".into(), bytes::exact))
@@ -187,7 +233,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: "cleanup",
         name: "recordings_count",
-        set: |settings, raw| put(&mut settings.cleanup.recordings_count, optional_count(raw)),
+        set: |settings, raw| put(&mut settings.cleanup.recordings_count, optional_count(raw, 0)),
         show: |settings| {
             let count = settings.cleanup.recordings_count;
             count.map_or_else(|| quote("none"), |count| count.to_string())
@@ -271,27 +317,6 @@ pub(super) fn on_stale(raw: Raw<'_>) -> Result<OnStale, String> {
     text(raw, "\"report\", \"stop\" or \"restart\"")?.parse()
 }
 
-fn optional_size(raw: Raw<'_>) -> Result<Option<u64>, String> {
-    match raw {
-        Raw::Variable("none") | Raw::Text("none") => Ok(None),
-        raw => size(raw, 0).map(Some),
-    }
-}
-
-fn optional_count(raw: Raw<'_>) -> Result<Option<u64>, String> {
-    let number = match raw {
-        Raw::Variable("none") | Raw::Text("none") => return Ok(None),
-        Raw::Integer(number) => Some(number),
-        Raw::Variable(text) => text.parse().ok(),
-        _ => None,
-    };
-    match number.map(u64::try_from) {
-        Some(Ok(number)) => Ok(Some(number)),
-        Some(Err(_)) => Err("must not be negative".into()),
-        None => Err(mismatch(raw, "a whole number, or \"none\"")),
-    }
-}
-
 pub(super) fn boolean(raw: Raw<'_>) -> Result<bool, String> {
     match raw {
         Raw::Boolean(value) => Ok(value),
@@ -325,6 +350,36 @@ pub(super) fn count(raw: Raw<'_>) -> Result<u32, String> {
     }
 }
 
+fn optional_size(raw: Raw<'_>, least: u64) -> Result<Option<u64>, String> {
+    match raw {
+        Raw::Text("none") | Raw::Variable("none") => Ok(None),
+        Raw::Integer(_) | Raw::Text(_) | Raw::Variable(_) => size(raw, least).map(Some),
+        other => Err(mismatch(other, "a size like \"512MiB\", or \"none\"")),
+    }
+}
+
+fn optional_count(raw: Raw<'_>, least: u64) -> Result<Option<u64>, String> {
+    let number = match raw {
+        Raw::Text("none") | Raw::Variable("none") => return Ok(None),
+        Raw::Integer(number) => Some(number),
+        Raw::Variable(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number.map(u64::try_from) {
+        Some(Ok(count)) if count >= least => Ok(Some(count)),
+        Some(_) => Err(format!("must be at least {least}")),
+        None => Err(mismatch(raw, "a whole number, or \"none\"")),
+    }
+}
+
+fn limit_mechanism(raw: Raw<'_>) -> Result<LimitMechanism, String> {
+    match text(raw, "\"auto\" or \"sampling\"")? {
+        "auto" => Ok(LimitMechanism::Auto),
+        "sampling" => Ok(LimitMechanism::Sampling),
+        other => Err(mismatch(Raw::Text(other), "\"auto\" or \"sampling\"")),
+    }
+}
+
 fn log_format(raw: Raw<'_>) -> Result<LogFormat, String> {
     match text(raw, "\"json\" or \"text\"")? {
         "json" => Ok(LogFormat::Json),
@@ -347,6 +402,10 @@ pub(super) fn mismatch(raw: Raw<'_>, want: &str) -> String {
 
 fn quote(text: &str) -> String {
     toml::Value::from(text).to_string()
+}
+
+fn quote_size(size: Option<u64>) -> String {
+    quote(&size.map_or_else(|| "none".to_owned(), bytes::exact))
 }
 
 fn quote_span(span: Duration) -> String {

@@ -15,7 +15,7 @@ pub(crate) mod template;
 mod value;
 
 pub(crate) use fault::ConfigError;
-pub(crate) use key::{KEYS, MIN_INTERVAL};
+pub(crate) use key::{KEYS, LEAST_MEMORY, MIN_INTERVAL};
 pub(crate) use load::{Loaded, load};
 pub(crate) use settings::{CleanupSettings, LogFormat, Settings};
 pub(crate) use template::Template;

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, time::Duration};
 
 use wk_client::Places;
+use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
 
 use super::{ConfigError, load, template::Templates};
@@ -38,6 +39,17 @@ pub(crate) struct SessionSettings {
     pub healthy_after: Duration,
     /// Whether an attempt that was ended for its memory is retried.
     pub retry_memory: bool,
+    /// And after so long without input or output.
+    pub idle_timeout: Option<Duration>,
+    /// Bytes of its whole tree.
+    pub max_memory: Option<u64>,
+    /// Of its whole tree.
+    pub max_cpu_time: Option<Duration>,
+    /// At one time.
+    pub max_processes: Option<u64>,
+    /// Bytes.
+    pub max_output: Option<u64>,
+    pub limit_mechanism: LimitMechanism,
     /// Time between TERM and KILL.
     pub grace: Duration,
 }
@@ -118,6 +130,12 @@ impl Default for SessionSettings {
             recovery_deadline: Some(Duration::from_mins(30)),
             healthy_after: Duration::from_mins(1),
             retry_memory: false,
+            idle_timeout: None,
+            max_memory: None,
+            max_cpu_time: None,
+            max_processes: None,
+            max_output: None,
+            limit_mechanism: LimitMechanism::Auto,
             grace: Duration::from_secs(10),
         }
     }

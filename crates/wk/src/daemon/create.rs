@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 use wk_api::{CreateSession, Problem, RecoveryRequest};
 use wk_holder::{
     folder, host,
-    spec::{Launch, RecordingOptions, ResourceLimit, Spec, Stdio},
+    spec::{Launch, LegacyCgroups, LimitMechanism, RecordingOptions, ResourceLimit, Spec, Stdio},
 };
 use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
-    AttemptExited, Change, Created, Draft, Ending, HealthOptions, HolderUsage, Kind, Label, Limits,
-    Moment, Name, OsText, RecoveryOptions, Session, SessionId, Source,
+    AttemptExited, Change, Created, Draft, Ending, HealthOptions, HolderUsage, Kind, Label, Moment,
+    Name, OsText, RecoveryOptions, Session, SessionId, Source,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
-    cgroup::Cgroups,
+    cgroup::{Cgroups, Controller},
     holders::{HolderLink, LaunchError, Report, launch},
 };
 
 use super::{
     core::{Core, NameGuard, draft, failed},
-    driver, lost, recover,
+    driver, limits, lost, recover,
     resolve::{resolve, uuid},
     working_directory,
 };
@@ -152,6 +152,7 @@ pub(super) async fn start(
         attempt,
         socket: text(&socket)?,
         cgroup: leaf.as_deref().map(text).transpose()?,
+        legacy_cgroups: legacy_cgroups(core, session_id, attempt)?,
         daemon_socket: text(&core.places.socket())?,
         daemon_command,
         daemon_environment,
@@ -185,6 +186,30 @@ pub(super) async fn start(
     }
 }
 
+/// Leaves of cgroup v1 for the limits that need them. The lasting spec says which these are.
+fn legacy_cgroups(
+    core: &Core,
+    session_id: SessionId,
+    attempt: u32,
+) -> Result<LegacyCgroups, Problem> {
+    let Some(cgroups) = &core.cgroups else { return Ok(LegacyCgroups::default()) };
+    let spec = std::fs::read(core.folder(session_id).join(folder::SPEC)).ok();
+    let spec = spec.and_then(|text| serde_json::from_slice::<Spec>(&text).ok());
+    // Without a spec, the holder says what is wrong.
+    let Some(spec) = spec.filter(|spec| spec.limit_mechanism == LimitMechanism::Auto) else {
+        return Ok(LegacyCgroups::default());
+    };
+    let leaf = |limit: Option<u64>, controller| {
+        let leaf =
+            limit.and_then(|_| cgroups.make_legacy_leaf(controller, session_id.as_str(), attempt));
+        leaf.as_deref().map(text).transpose()
+    };
+    Ok(LegacyCgroups {
+        memory: leaf(spec.tree_limits.memory, Controller::Memory)?,
+        pids: leaf(spec.tree_limits.processes, Controller::Pids)?,
+    })
+}
+
 /// Takes a holder out of the daemon's cgroup. Nobody waits for it.
 fn set_apart(core: &Core, holder: u32) {
     let Some(cgroups) = core.cgroups.clone().filter(Cgroups::sets_holders_apart) else { return };
@@ -203,6 +228,9 @@ async fn not_started(
 ) -> Result<(), Problem> {
     let error = format!("{:#}", anyhow::Error::from(error));
     tracing::error!(%session_id, error, "no holder");
+    if let Some(cgroups) = &core.cgroups {
+        cgroups.remove_leaves(session_id.as_str(), attempt);
+    }
     let exited = AttemptExited {
         attempt,
         ending: Ending::ExecFailed { code: 126, error: format!("cannot start a holder: {error}") },
@@ -299,10 +327,8 @@ fn spec(
         recording,
         keep_descendants: keep_descendants(request, settings)?,
         grace_ms: request.grace_ms.unwrap_or_else(|| millis(settings.session.grace)),
-        time_limit_ms: match request.timeout_ms {
-            Some(limit) => Some(limit).filter(|limit| *limit > 0),
-            None => settings.session.timeout.map(millis),
-        },
+        tree_limits: limits::wanted(request, settings)?,
+        limit_mechanism: settings.session.limit_mechanism,
     })
 }
 
@@ -430,7 +456,7 @@ fn created(
         terminal: request.terminal.is_some(),
         recorded: spec.recording.is_some(),
         keep_descendants: spec.keep_descendants,
-        limits: Limits { time_ms: spec.time_limit_ms, ..Limits::default() },
+        limits: spec.tree_limits,
         recovery,
         health: health(request)?,
         idempotency_key,

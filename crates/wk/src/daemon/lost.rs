@@ -125,6 +125,9 @@ pub(super) async fn end(
     });
     recover::journal_end(core, session_id, drafts.collect()).await?;
     let _ = std::fs::remove_file(folder::exit_reserved(&core.folder(session_id), attempt));
+    if let Some(cgroups) = &core.cgroups {
+        cgroups.remove_leaves(session_id.as_str(), attempt);
+    }
     let _ = std::fs::remove_file(core.places.holder_socket(session_id.as_str(), attempt));
     Ok(())
 }
@@ -183,6 +186,9 @@ pub(super) async fn tidy(
             ..draft(Some(session_id), change)
         });
         core.journal.append(drafts.collect()).await?;
+    }
+    if let Some(cgroups) = &core.cgroups {
+        cgroups.remove_leaves(session_id.as_str(), attempt);
     }
     let _ = std::fs::remove_file(core.places.holder_socket(session_id.as_str(), attempt));
     Ok(())

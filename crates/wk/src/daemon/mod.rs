@@ -17,6 +17,7 @@ mod create;
 mod door;
 mod driver;
 mod health;
+mod limits;
 mod lock;
 mod log;
 mod lost;

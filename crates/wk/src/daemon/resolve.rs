@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use wk_api::CreateSession;
-use wk_model::{Created, FailurePattern, Limits, OsText};
+use wk_model::{Created, FailurePattern, OsText};
 
 use crate::{
     config::{
@@ -23,8 +23,6 @@ pub(super) struct Resolved {
     /// The agent's own id for the session, where we have made it.
     pub external_id: Option<String>,
     pub patterns: Vec<FailurePattern>,
-    /// Those that the request cannot name.
-    pub limits: Limits,
     pub on_finish: Option<OsText>,
 }
 
@@ -34,7 +32,6 @@ impl Resolved {
         created.template.clone_from(&self.request.template);
         created.external_id.clone_from(&self.external_id);
         created.recovery.patterns.clone_from(&self.patterns);
-        created.limits = Limits { time_ms: created.limits.time_ms, ..self.limits };
         created.on_finish = self.on_finish.is_some();
     }
 }
@@ -86,22 +83,22 @@ pub(super) fn resolve(
     }
     request.agent_id = request.agent_id.or_else(|| template.agent_id.clone());
     request.component_name = request.component_name.or_else(|| template.component.clone());
-    request.timeout_ms = request.timeout_ms.or(match template.limits.timeout {
-        Setting::Open => None,
-        // As the API says "none".
-        Setting::Nothing => Some(0),
-        Setting::Value(limit) => Some(span::millis(limit)),
-    });
+    let limits = &template.limits;
+    request.max_memory = request.max_memory.or(asked(limits.max_memory));
+    request.max_cpu_time_ms =
+        request.max_cpu_time_ms.or(asked(limits.max_cpu_time.map(span::millis)));
+    request.timeout_ms = request.timeout_ms.or(asked(limits.timeout.map(span::millis)));
+    request.idle_timeout_ms =
+        request.idle_timeout_ms.or(asked(limits.idle_timeout.map(span::millis)));
+    request.max_processes = request.max_processes.or(asked(limits.max_processes));
+    request.max_output = request.max_output.or(asked(limits.max_output));
     let recovery = &mut request.recovery;
     recovery.enabled = recovery.enabled.or(template.recovery);
     recovery.retries =
         recovery.retries.or(template.retries).or_else(|| templated.then_some(RETRIES));
     recovery.delay_ms = recovery.delay_ms.or(template.retry_delay.map(span::millis));
-    recovery.deadline_ms = recovery.deadline_ms.or(match template.recovery_deadline {
-        Setting::Open => None,
-        Setting::Nothing => Some(0),
-        Setting::Value(deadline) => Some(span::millis(deadline)),
-    });
+    recovery.deadline_ms =
+        recovery.deadline_ms.or(asked(template.recovery_deadline.map(span::millis)));
     recovery.restore = recovery.restore.or(template.restore);
     let health = &mut request.health;
     health.interval_ms = health.interval_ms.or(template.health.interval_ms);
@@ -114,7 +111,6 @@ pub(super) fn resolve(
         on_finish,
         external_id,
         patterns: template.patterns.clone().unwrap_or_default(),
-        limits: limits(template),
     })
 }
 
@@ -125,15 +121,12 @@ fn script(text: String) -> Result<OsText, String> {
     OsText::new(text).map_err(|error| format!("`on_finish` {error}"))
 }
 
-fn limits(template: &Template) -> Limits {
-    let limits = &template.limits;
-    Limits {
-        memory: limits.max_memory.unwrap_or(None),
-        cpu_time_ms: limits.max_cpu_time.map(span::millis).unwrap_or(None),
-        time_ms: None,
-        idle_ms: limits.idle_timeout.map(span::millis).unwrap_or(None),
-        processes: limits.max_processes.unwrap_or(None),
-        output: limits.max_output.unwrap_or(None),
+/// As the API asks for a limit: 0 is none, whatever the settings say.
+fn asked(limit: Setting<u64>) -> Option<u64> {
+    match limit {
+        Setting::Open => None,
+        Setting::Nothing => Some(0),
+        Setting::Value(limit) => Some(limit),
     }
 }
 
@@ -323,7 +316,8 @@ mod tests {
         request.timeout_ms = Some(1);
         request.recovery.retries = Some(0);
         let resolved = resolved(text, request);
-        assert_eq!((resolved.limits.memory, resolved.limits.processes), (Some(1 << 30), None));
+        let limits = (resolved.request.max_memory, resolved.request.max_processes);
+        assert_eq!(limits, (Some(1 << 30), Some(0)));
         let request = resolved.request;
         assert_eq!((request.kind, request.timeout_ms), (Some(wk_model::Kind::Command), Some(1)));
         assert_eq!(request.working_directory, Some(OsText::new("/here").unwrap()));

@@ -1,7 +1,7 @@
 //! Amounts of bytes: `64MiB`, `50MB`, `4096`.
 
 /// Units and their size in bytes.
-const UNITS: [(&str, u64); 9] = [
+const UNITS: [(&str, u64); 13] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -11,6 +11,11 @@ const UNITS: [(&str, u64); 9] = [
     ("MB", 1_000_000),
     ("kB", 1000),
     ("B", 1),
+    // As other tools have it, for short.
+    ("T", 1 << 40),
+    ("G", 1 << 30),
+    ("M", 1 << 20),
+    ("K", 1 << 10),
 ];
 
 /// Reads a whole number with a unit; without one it counts bytes.
@@ -72,6 +77,8 @@ mod tests {
             ("1 GiB", 1 << 30),
             ("12kb", 12_000),
             ("7B", 7),
+            ("512M", 512 << 20),
+            ("1g", 1 << 30),
         ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
@@ -83,7 +90,7 @@ mod tests {
             ("", "no size"),
             ("MB", "no size"),
             ("-1", "no size"),
-            ("64M", "unknown unit"),
+            ("64P", "unknown unit"),
             ("1.5GiB", "unknown unit"),
             ("99999999999TiB", "too big"),
         ] {

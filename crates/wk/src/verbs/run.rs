@@ -22,10 +22,10 @@ use crate::{
     caller,
     code::Code,
     complaint::{Usage, Verdict},
-    config::{MIN_INTERVAL, Settings},
+    config::{LEAST_MEMORY, MIN_INTERVAL, Settings},
     context::Context,
     json,
-    text::span,
+    text::{bytes, span},
 };
 
 /// Run a command as a session
@@ -76,8 +76,23 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     no_record: bool,
     /// End it after so long (exit code 124)
-    #[arg(long, value_name = "DURATION", value_parser = span::parse_positive)]
-    timeout: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
+    timeout: Option<u64>,
+    /// End it after so long without input or output (exit code 124)
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
+    idle_timeout: Option<u64>,
+    /// End it when all its processes together take more memory
+    #[arg(long, value_name = "SIZE", value_parser = memory_or_none, allow_hyphen_values = true)]
+    max_memory: Option<u64>,
+    /// End it when all its processes together have taken so much CPU time (exit code 124)
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
+    max_cpu_time: Option<u64>,
+    /// End it when it has more processes at one time
+    #[arg(long, value_name = "COUNT", value_parser = count_or_none, allow_hyphen_values = true)]
+    max_processes: Option<u64>,
+    /// End it when it has written more
+    #[arg(long, value_name = "SIZE", value_parser = size_or_none, allow_hyphen_values = true)]
+    max_output: Option<u64>,
     /// Start it again when it fails, so many times
     #[arg(long, value_name = "N", help_heading = "Recovery", value_parser = clap::value_parser!(u32).range(..=1000))]
     retries: Option<u32>,
@@ -232,7 +247,12 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
         record: args.no_record.then_some(false),
         keep_descendants: args.keep_descendants,
         grace_ms: args.grace.map(span::millis),
-        timeout_ms: args.timeout.map(span::millis),
+        timeout_ms: args.timeout,
+        idle_timeout_ms: args.idle_timeout,
+        max_memory: args.max_memory,
+        max_cpu_time_ms: args.max_cpu_time,
+        max_processes: args.max_processes,
+        max_output: args.max_output,
         resume: args.resume.map(shell).transpose().context("the resume command")?,
         recovery: RecoveryRequest {
             enabled: args.recovery.map(|switch| switch == Switch::On),
@@ -303,6 +323,41 @@ fn supervised_kind(text: &str) -> Result<Kind, String> {
     }
 }
 
+/// Milliseconds; 0 for `none`, whatever the settings say.
+fn span_or_none(text: &str) -> Result<u64, String> {
+    if text == "none" { Ok(0) } else { span::parse_positive(text).map(span::millis) }
+}
+
+/// Bytes; 0 for `none`.
+fn size_or_none(text: &str) -> Result<u64, String> {
+    match text {
+        "none" => Ok(0),
+        text => match bytes::parse(text)? {
+            0 => Err("must be more than nothing: write `none` for no limit".into()),
+            size => Ok(size),
+        },
+    }
+}
+
+fn memory_or_none(text: &str) -> Result<u64, String> {
+    match size_or_none(text)? {
+        size @ 1..LEAST_MEMORY => Err(format!(
+            "{} is too small: at least {} will do",
+            bytes::exact(size),
+            bytes::exact(LEAST_MEMORY)
+        )),
+        size => Ok(size),
+    }
+}
+
+fn count_or_none(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        _ if text == "none" => Ok(0),
+        Ok(count @ 1..) => Ok(count),
+        _ => Err("write a whole number of processes, 1 or more, or `none`".into()),
+    }
+}
+
 fn size(text: &str) -> Result<TerminalSize, String> {
     let number = |text: &str| text.parse().ok().filter(|number| (1..=1000).contains(number));
     let parts = text.split_once('x').map(|(cols, rows)| (number(cols), number(rows)));
@@ -354,6 +409,16 @@ mod tests {
             (&["--timeout", "5", "--", "x"], "has no unit"),
             (&["--health-interval", "5ms", "--", "x"], "at least 100ms"),
             (&["--on-stale", "kill", "--", "x"], "\"report\", \"stop\""),
+            (&["--timeout=-5s", "--", "x"], "write for example 500ms"),
+            (&["--idle-timeout", "0s", "--", "x"], "longer than nothing"),
+            (&["--max-cpu-time", "soon", "--", "x"], "write for example 500ms"),
+            (&["--max-memory", "lots", "--", "x"], "write for example 64MiB"),
+            (&["--max-memory=-1", "--", "x"], "write for example 64MiB"),
+            (&["--max-memory", "0", "--", "x"], "write `none`"),
+            (&["--max-memory", "4K", "--", "x"], "4KiB is too small: at least 1MiB"),
+            (&["--max-output", "1.5G", "--", "x"], "write for example 64MiB"),
+            (&["--max-processes=-3", "--", "x"], "1 or more, or `none`"),
+            (&["--max-processes", "0", "--", "x"], "1 or more, or `none`"),
             (&["--format", "json", "--", "x"], "--detach"),
             (&["-d"], "<COMMAND>"),
         ] {
@@ -376,6 +441,16 @@ mod tests {
             "X=1",
             "--timeout",
             "1m",
+            "--idle-timeout",
+            "none",
+            "--max-memory",
+            "512M",
+            "--max-cpu-time",
+            "10m",
+            "--max-processes",
+            "30",
+            "--max-output",
+            "1G",
             "--keep-descendants",
             "--",
             "serve",
@@ -389,6 +464,9 @@ mod tests {
         assert_eq!(request.working_directory, Some(text("/srv")));
         assert_eq!((request.kind, request.template), (None, None));
         assert_eq!((request.timeout_ms, request.keep_descendants), (Some(60_000), Some(true)));
+        let limits = (request.idle_timeout_ms, request.max_memory, request.max_cpu_time_ms);
+        assert_eq!(limits, (Some(0), Some(512 << 20), Some(600_000)));
+        assert_eq!((request.max_processes, request.max_output), (Some(30), Some(1 << 30)));
         assert_eq!((request.terminal, request.feed), (Some(size), false));
         assert_eq!(request.labels.get("a").map(String::as_str), Some("b"));
         assert!(request.environment.unwrap().contains(&text("X=1")));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use wk_api::SessionView;
+use wk_api::{Limit, SessionView};
 use wk_model::{Liveness, Phase};
 
 use super::{Format, path_of, session_ref};
@@ -55,7 +55,8 @@ fn write_blocks(
     let pad = |pairs: Vec<(&'static str, Cell)>| -> Vec<(String, Cell)> {
         pairs.into_iter().map(|(key, cell)| (format!("{key:<11}"), cell)).collect()
     };
-    let blocks = [identity(view), life(view, clock), process(view), output(view), ways(view)];
+    let blocks =
+        [identity(view), life(view, clock), limits(view), process(view), output(view), ways(view)];
     let mut first = true;
     for block in blocks.map(pad).iter().filter(|block| !block.is_empty()) {
         if !std::mem::take(&mut first) {
@@ -117,8 +118,6 @@ fn life(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
     if view.attempt > 1 {
         push(&mut pairs, "attempt", Some(view.attempt.to_string()));
     }
-    let limit = view.limits.time.as_ref();
-    push(&mut pairs, "time limit", limit.map(|limit| span::wordy(limit.value as f64 / 1000.0)));
     pairs.extend(health(view, clock));
     pairs
 }
@@ -141,6 +140,26 @@ fn health(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
         push(&mut pairs, "", Some(reason));
     }
     push(&mut pairs, "checked", health.checked_at.map(|time| clock.show(time)));
+    pairs
+}
+
+/// What it is held to, and by what.
+fn limits(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let (mut pairs, limits) = (Vec::new(), &view.limits);
+    let time = |ms: u64| span::wordy(ms as f64 / 1000.0);
+    let mut add = |key, limit: &Option<Limit>, show: &dyn Fn(u64) -> String| {
+        let text = limit.as_ref().map(|limit| match &limit.mechanism {
+            Some(mechanism) => format!("{}, by {mechanism}", show(limit.value)),
+            None => show(limit.value),
+        });
+        push(&mut pairs, key, text);
+    };
+    add("max memory", &limits.memory, &bytes::brief);
+    add("max CPU", &limits.cpu_time, &time);
+    add("time limit", &limits.time, &time);
+    add("idle limit", &limits.idle, &time);
+    add("max procs", &limits.processes, &|count| count.to_string());
+    add("max output", &limits.output, &bytes::brief);
     pairs
 }
 

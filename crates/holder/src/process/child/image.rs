@@ -52,7 +52,7 @@ impl Image {
             ),
             directory: c_string(spec.working_directory.as_bytes().to_vec()),
             umask: spec.umask,
-            limits: spec.limits.iter().map(|limit| (limit.resource, rlimit(limit))).collect(),
+            limits: limits(spec),
         }
     }
 
@@ -131,6 +131,24 @@ fn environment(spec: &Spec, attempt: u32, previous_exit: Option<i32>) -> Vec<Vec
     callers.chain(ours.iter().map(|text| text.clone().into_bytes())).collect()
 }
 
+/// The caller's limits, and a bound of CPU time for each process where the tree has one: it
+/// holds even while the holder does not get to look.
+fn limits(spec: &Spec) -> Vec<(u32, libc::rlimit)> {
+    let mut limits: Vec<_> =
+        spec.limits.iter().map(|limit| (limit.resource, rlimit(limit))).collect();
+    if let (Some(cpu_time_ms), false) = (spec.tree_limits.cpu_time_ms, spec.keep_descendants) {
+        let seconds = cpu_time_ms.saturating_add(spec.grace_ms).div_ceil(1000).saturating_add(2);
+        let callers = limits.iter().find(|(resource, _)| *resource == libc::RLIMIT_CPU);
+        let bound = |callers: libc::rlim_t| callers.min(seconds);
+        let none = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        let now = callers.map_or(none, |(_, limit)| *limit);
+        let both = libc::rlimit { rlim_cur: bound(now.rlim_cur), rlim_max: bound(now.rlim_max) };
+        limits.retain(|(resource, _)| *resource != libc::RLIMIT_CPU);
+        limits.push((libc::RLIMIT_CPU, both));
+    }
+    limits
+}
+
 fn rlimit(limit: &ResourceLimit) -> libc::rlimit {
     let value = |value: Option<u64>| value.unwrap_or(libc::RLIM_INFINITY);
     libc::rlimit { rlim_cur: value(limit.soft), rlim_max: value(limit.hard) }
@@ -143,6 +161,7 @@ fn c_string(bytes: Vec<u8>) -> CString {
 
 #[cfg(test)]
 mod tests {
+    use wk_holder::spec::LimitMechanism;
     use wk_model::SessionId;
 
     use super::*;
@@ -162,7 +181,8 @@ mod tests {
             recording: None,
             keep_descendants: false,
             grace_ms: 0,
-            time_limit_ms: None,
+            tree_limits: wk_model::Limits::default(),
+            limit_mechanism: LimitMechanism::Auto,
         }
     }
 

@@ -48,11 +48,16 @@ pub(crate) enum Start {
     Failed(Ending),
 }
 
-/// Starts the command of `spec`, in the cgroup `leaf` where it can.
-pub(crate) fn start(spec: &Spec, launch: &Launch, leaf: Option<&Leaf>) -> io::Result<Start> {
+/// Starts the command of `spec`, in its cgroups where it can.
+pub(crate) fn start(
+    spec: &Spec,
+    launch: &Launch,
+    leaf: Option<&Leaf>,
+    legacy: &[Leaf],
+) -> io::Result<Start> {
     let (ends, child_ends) = stdio::open(spec.stdio)?;
     let mut image = Image::new(spec, launch);
-    let spawned = spawn::spawn(&mut image, child_ends, leaf)?;
+    let spawned = spawn::spawn(&mut image, child_ends, leaf, legacy)?;
     let pid = spawned.pid;
     if let Some(failure) = spawned.failure {
         reap::wait_for(pid);

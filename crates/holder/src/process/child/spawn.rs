@@ -36,12 +36,15 @@ pub(crate) fn spawn(
     image: &mut Image,
     ends: ChildEnds,
     leaf: Option<&Leaf>,
+    legacy: &[Leaf],
 ) -> io::Result<Spawned> {
     let (words, last_words) = pipe_with(PipeFlags::CLOEXEC)?;
     let door = leaf.and_then(|leaf| leaf.door().ok());
+    let legacy: Vec<_> = legacy.iter().filter_map(|leaf| leaf.door().ok()).collect();
     let mut plan = Plan {
         image,
         cgroup_door: door.as_ref().map(AsRawFd::as_raw_fd),
+        legacy_doors: legacy.iter().map(AsRawFd::as_raw_fd).collect(),
         descriptors: ends.descriptors.iter().map(AsRawFd::as_raw_fd).collect(),
         terminal: ends.terminal,
         last_words: last_words.as_raw_fd(),
@@ -59,6 +62,8 @@ struct Plan<'a> {
     image: &'a mut Image,
     /// Where the child enters its cgroup, unless it was born there.
     cgroup_door: Option<RawFd>,
+    /// Where it enters those of version 1, in which nobody can be born.
+    legacy_doors: Vec<RawFd>,
     descriptors: Vec<RawFd>,
     terminal: bool,
     last_words: RawFd,
@@ -131,9 +136,10 @@ impl Plan<'_> {
             if libc::getppid() != self.parent.as_raw_nonzero().get() {
                 libc::_exit(127);
             }
-            if let Some(door) = self.cgroup_door {
-                // Without it, the tree is found by its ancestry.
-                libc::write(door, c"0".as_ptr().cast(), 1);
+            for door in self.cgroup_door.iter().chain(&self.legacy_doors) {
+                // Without the first, the tree is found by its ancestry; without the others,
+                // the holder measures what they limit.
+                libc::write(*door, c"0".as_ptr().cast(), 1);
             }
             if !self.take_descriptors() {
                 return Err(failed(Stage::Terminal)());

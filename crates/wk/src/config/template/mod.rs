@@ -155,15 +155,6 @@ impl<T> Setting<T> {
         }
     }
 
-    /// The value, or `otherwise` where nothing was said.
-    pub(crate) fn unwrap_or(self, otherwise: Option<T>) -> Option<T> {
-        match self {
-            Self::Open => otherwise,
-            Self::Nothing => None,
-            Self::Value(value) => Some(value),
-        }
-    }
-
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
         match self {
             Self::Open => Setting::Open,
