@@ -4,5 +4,7 @@
 //! the driver is to do. No I/O, no clock, no randomness: the same question has the same answer
 //! after a restart of the daemon.
 
+pub mod breaker;
 pub mod cleanup;
+pub mod queue;
 pub mod recovery;
