@@ -20,6 +20,7 @@ mod limits;
 mod listing;
 mod on_finish;
 mod programs;
+mod queue;
 mod reading;
 mod recording;
 mod recovery;

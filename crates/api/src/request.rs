@@ -78,6 +78,8 @@ pub struct CreateSession {
     pub max_processes: Option<u64>,
     /// Bytes of output; 0: any number.
     pub max_output: Option<u64>,
+    /// The session that must have ended well first: an id, a unique beginning of one, or a name.
+    pub after: Option<String>,
     /// W3C trace context.
     pub trace_parent: Option<String>,
 }

@@ -108,6 +108,12 @@ pub struct Launch {
     /// What a shell would have said of the attempt before (`$?`); none: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_exit: Option<i32>,
+    /// `NAME=VALUE` each, over those of the spec: of the instance that the attempt runs with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<OsText>,
+    /// Instead of the spec's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_directory: Option<OsText>,
 }
 
 impl Spec {
@@ -117,5 +123,47 @@ impl Spec {
             Some(resume) if attempt > 1 => resume,
             _ => &self.command,
         }
+    }
+
+    /// The spec as one attempt has it: with its instance's variables and folder over its own.
+    pub fn overlaid(mut self, launch: &Launch) -> Self {
+        fn name(variable: &OsText) -> &[u8] {
+            variable.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
+        }
+        let over = &launch.environment;
+        self.environment.retain(|own| over.iter().all(|other| name(other) != name(own)));
+        self.environment.extend(over.iter().cloned());
+        if let Some(folder) = &launch.working_directory {
+            self.working_directory.clone_from(folder);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_lays_its_variables_and_folder_over_the_specs() {
+        let text = |text: &str| OsText::new(text).unwrap();
+        let spec: Spec = serde_json::from_value(serde_json::json!({
+            "session_id": "k7f3q2m9x1ab", "command": ["x"], "working_directory": "/a",
+            "environment": ["A=1", "B=2", "AB=3"], "umask": 18, "limits": [],
+            "stdio": {"type": "pipes", "feed": false}, "recording": null,
+            "keep_descendants": false, "grace_ms": 0, "time_limit_ms": null,
+        }))
+        .unwrap();
+        let mut launch: Launch = serde_json::from_value(serde_json::json!({
+            "folder": "/f", "attempt": 1, "socket": "/s", "cgroup": null, "daemon_socket": "/d",
+            "daemon_command": [], "daemon_environment": [],
+        }))
+        .unwrap();
+        assert_eq!(spec.clone().overlaid(&launch), spec);
+        launch.environment = vec![text("A=9"), text("C=4")];
+        launch.working_directory = Some(text("/b"));
+        let laid = spec.overlaid(&launch);
+        assert_eq!(laid.environment, ["B=2", "AB=3", "A=9", "C=4"].map(text));
+        assert_eq!(laid.working_directory, text("/b"));
     }
 }

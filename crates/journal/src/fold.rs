@@ -77,6 +77,8 @@ impl Part {
             | Change::OrphanEnded(_)
             | Change::OnFinishStarted(_)
             | Change::OnFinishEnded(_)
+            | Change::BreakerOpened(_)
+            | Change::BreakerClosed(_)
             | Change::ConfigReloaded
             | Change::DaemonStarted { .. }
             | Change::DaemonStopped

@@ -55,6 +55,8 @@ pub const KNOWN: &[&str] = &[
     "orphan_ended",
     "on_finish_started",
     "on_finish_ended",
+    "breaker_opened",
+    "breaker_closed",
     "config_reloaded",
     "daemon_started",
     "daemon_stopped",
@@ -118,6 +120,8 @@ pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
         Change::OrphanFound(data) | Change::OrphanEnded(data) => to_string(data),
         Change::OnFinishStarted(data) => to_string(data),
         Change::OnFinishEnded(data) => to_string(data),
+        Change::BreakerOpened(data) => to_string(data),
+        Change::BreakerClosed(data) => to_string(data),
         Change::DaemonStarted { process, version } => {
             to_string(&DaemonStarted { process: *process, version: version.clone() })
         }
@@ -201,6 +205,8 @@ fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
         "orphan_ended" => Change::OrphanEnded(from_str(data)?),
         "on_finish_started" => Change::OnFinishStarted(from_str(data)?),
         "on_finish_ended" => Change::OnFinishEnded(from_str(data)?),
+        "breaker_opened" => Change::BreakerOpened(from_str(data)?),
+        "breaker_closed" => Change::BreakerClosed(from_str(data)?),
         "config_reloaded" => Change::ConfigReloaded,
         "daemon_started" => {
             let DaemonStarted { process, version } = from_str(data)?;
@@ -256,6 +262,8 @@ mod tests {
         ("orphan_ended", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
         ("on_finish_started", r#"{"attempt":1}"#),
         ("on_finish_ended", r#"{"attempt":1,"ending":{"how":"exited","code":0},"timed_out":false,"duration_ms":7}"#),
+        ("breaker_opened", r#"{"template":"claude","instance":"work","until":"2025-11-11T06:00:00.000Z"}"#),
+        ("breaker_closed", r#"{"template":"claude","instance":"work","by":{"uid":1000,"pid":42,"client":"wk"}}"#),
         ("config_reloaded", r#"{}"#),
         ("daemon_started", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":5,"start_time":1234},"version":"0.1.0"}"#),
         ("daemon_stopped", r#"{}"#),

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Map, json};
 use wk_model::{
-    Admitted, AttemptExited, AttemptStarted, BootId, Category, Change, Condition, Created, Draft,
-    Ending, Event, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage,
-    JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, Mechanism, Moment, OnFinishEnded,
-    OnFinishStarted, OnStale, Orphan, Outcome, OutputGap, Parked, ProcessId, ProcessUse, Queued,
-    Recovering, RecoveryOptions, Requester, Resized, Restarted, Seq, Session, SessionId, Source,
-    Stopped, Summary, Time, Unreachable, WaitsFor,
+    Admitted, AttemptExited, AttemptStarted, BootId, BreakerClosed, BreakerOpened, Category,
+    Change, Condition, Created, Draft, Ending, Event, FailurePattern, HealthChanged, HealthOptions,
+    HeldLimit, HolderUsage, JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, Mechanism,
+    Moment, OnFinishEnded, OnFinishStarted, OnStale, Orphan, Outcome, OutputGap, Parked, ProcessId,
+    ProcessUse, Queued, Recovering, RecoveryOptions, Requester, Resized, Restarted, Seq, Session,
+    SessionId, Source, Stopped, Summary, Time, Unreachable, WaitsFor,
 };
 
 use crate::Journal;
@@ -174,6 +174,16 @@ pub(crate) fn every_change() -> Vec<Change> {
             ending: Some(Ending::Exited { code: 0 }),
             timed_out: false,
             duration_ms: 7,
+        }),
+        Change::BreakerOpened(BreakerOpened {
+            template: "claude".to_owned(),
+            instance: "work".to_owned(),
+            until: Time::from_millis(1_762_840_800_000),
+        }),
+        Change::BreakerClosed(BreakerClosed {
+            template: "claude".to_owned(),
+            instance: "work".to_owned(),
+            by: Some(requester()),
         }),
         Change::ConfigReloaded,
         Change::DaemonStarted { process: process(5), version: "0.1.0".to_owned() },

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Admitted, Ending, HealthChanged, HealthOptions, HeldLimit, Kind, LimitKind, LimitReached,
-    Limits, Moment, Parked, ProcessId, Queued, Recovering, RecoveryOptions, SessionId, Summary,
-    Time,
+    Admitted, BreakerClosed, BreakerOpened, Ending, HealthChanged, HealthOptions, HeldLimit, Kind,
+    LimitKind, LimitReached, Limits, Moment, Parked, ProcessId, Queued, Recovering,
+    RecoveryOptions, SessionId, Summary, Time,
 };
 
 /// An event's place in the journal; the first is 1.
@@ -118,6 +118,9 @@ pub enum Change {
     /// The session's `--on-finish` command is about to run: it is run once for each of these.
     OnFinishStarted(OnFinishStarted),
     OnFinishEnded(OnFinishEnded),
+    /// An instance gets no sessions for a while.
+    BreakerOpened(BreakerOpened),
+    BreakerClosed(BreakerClosed),
     ConfigReloaded,
     DaemonStarted {
         process: ProcessId,
@@ -164,6 +167,8 @@ impl Change {
             Self::OrphanEnded(_) => "orphan_ended",
             Self::OnFinishStarted(_) => "on_finish_started",
             Self::OnFinishEnded(_) => "on_finish_ended",
+            Self::BreakerOpened(_) => "breaker_opened",
+            Self::BreakerClosed(_) => "breaker_closed",
             Self::ConfigReloaded => "config_reloaded",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopped => "daemon_stopped",

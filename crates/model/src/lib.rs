@@ -31,7 +31,7 @@ pub use lifecycle::{Ended, Ending, Kind, Life, Outcome, Phase, Status, Wait};
 pub use limit::{HeldLimit, LimitKind, LimitReached, Limits, Mechanism, ProcessUse};
 pub use os_text::{HasNul, OsText};
 pub use process::{BootId, Liveness, ProcessId};
-pub use queue::{Admitted, Queued, WaitsFor};
+pub use queue::{Admitted, BreakerClosed, BreakerOpened, Queued, WaitsFor};
 pub use recovery::{Category, FailurePattern, Parked, Recovering, Recovery, RecoveryOptions};
 pub use session::{Refused, Session};
 pub use signal::{BadSignal, parse_signal, signal_name};

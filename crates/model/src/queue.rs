@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::SessionId;
+use crate::{Requester, SessionId, Time};
 
 /// The session waits for its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,4 +30,22 @@ pub struct Admitted {
     pub attempt: u32,
     /// Which instance of its template it runs with.
     pub instance: Option<String>,
+}
+
+/// Too many sessions failed on an instance: it gets none for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerOpened {
+    pub template: String,
+    pub instance: String,
+    /// Then one session may try.
+    pub until: Time,
+}
+
+/// An instance gets sessions again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerClosed {
+    pub template: String,
+    pub instance: String,
+    /// Who said so; none: the session that tried was well.
+    pub by: Option<Requester>,
 }

@@ -158,6 +158,8 @@ impl Session {
             | Change::OrphanEnded(_)
             | Change::OnFinishStarted(_)
             | Change::OnFinishEnded(_)
+            | Change::BreakerOpened(_)
+            | Change::BreakerClosed(_)
             | Change::ConfigReloaded
             | Change::DaemonStarted { .. }
             | Change::DaemonStopped
@@ -231,6 +233,11 @@ impl Session {
     fn exit(&mut self, time: Time, exited: &AttemptExited) -> Result<(), String> {
         // An attempt that could not even be launched ends without having started.
         let runs = matches!(self.life, Life::Running { .. }) && exited.attempt == self.attempt;
+        if self.is_given_up(exited) {
+            let ending = exited.ending.clone();
+            self.end(Ended { outcome: Outcome::Cancelled, ending, limit: None, at: time });
+            return Ok(());
+        }
         if !runs && !self.awaits(exited.attempt) {
             let phase = self.phase();
             return Err(format!("attempt {} cannot end: session {phase}", exited.attempt));
@@ -248,6 +255,12 @@ impl Session {
             at: time,
         });
         Ok(())
+    }
+
+    /// Its turn will never come: no attempt is counted.
+    fn is_given_up(&self, exited: &AttemptExited) -> bool {
+        matches!((&self.life, &exited.ending), (Life::Queued { .. }, Ending::NeverRan { .. }))
+            && exited.attempt == self.attempt + 1
     }
 
     fn end(&mut self, ended: Ended) {

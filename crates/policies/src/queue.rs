@@ -206,7 +206,7 @@ impl<'a> Slots<'a> {
         limits: &'a TemplateLimits,
     ) -> Result<Option<&'a str>, Closed> {
         // What it has begun is where it began it.
-        let own = entry.instance.filter(|_| entry.claim == Claim::Parked);
+        let own = entry.instance;
         if limits.instances.is_empty()
             || own.is_some_and(|own| limits.instances.iter().all(|one| one.name != own))
         {

@@ -38,6 +38,8 @@ use wk_api as api;
         daemon_stop,
         daemon_reload,
         rebuild,
+        instances,
+        reset_instance,
     ),
     components(schemas(api::EventView, api::OutputChunk, api::Problem))
 )]
@@ -54,6 +56,15 @@ macro_rules! routes {
 }
 
 routes! {
+    /// List the instances of templates, and how their circuit breakers stand.
+    #[utoipa::path(get, path = "/api/instances",
+        responses((status = 200, body = Vec<api::InstanceView>), (status = "4XX", body = api::Problem)))]
+    instances;
+    /// Close an instance's circuit breaker: it gets sessions again.
+    #[utoipa::path(post, path = "/api/instances/{template}/{instance}/reset",
+        params(("template" = String, Path), ("instance" = String, Path)),
+        responses((status = 200, body = Vec<api::InstanceView>), (status = "4XX", body = api::Problem)))]
+    reset_instance;
     /// Run a command as a session.
     #[utoipa::path(post, path = "/api/sessions", request_body = api::CreateSession,
         params(("Idempotency-Key" = Option<String>, Header, description = "The same key never starts two sessions")),

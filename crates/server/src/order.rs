@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::{net::UnixStream, sync::oneshot};
-use wk_api::{CleanRequest, Cleaned, CreateSession, Problem};
+use wk_api::{CleanRequest, Cleaned, CreateSession, InstanceView, Problem};
 use wk_holder::protocol::{AttachRequest, ScreenRequest, SignalTarget};
 use wk_model::{Requester, Session, SessionId};
 
@@ -76,6 +76,17 @@ pub enum Order {
     Clean {
         request: CleanRequest,
         answer: Answer<Cleaned>,
+    },
+    /// Every instance of a template, and how it stands.
+    Instances {
+        answer: Answer<Vec<InstanceView>>,
+    },
+    /// Somebody says that an instance works again.
+    ResetBreaker {
+        template: String,
+        instance: String,
+        by: Requester,
+        answer: Answer<()>,
     },
     /// Read the settings again.
     Reload {

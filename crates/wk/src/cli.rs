@@ -10,8 +10,8 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, clean, completions, config, daemon, doctor, events, health, logs, ls, man, play,
-        restart, rm, run, screen, send, show, signal, stats, stop, templates, wait,
+        attach, clean, completions, config, daemon, doctor, events, health, instances, logs, ls,
+        man, play, restart, rm, run, screen, send, show, signal, stats, stop, templates, wait,
     },
 };
 
@@ -76,6 +76,7 @@ enum Verb {
     Events(events::EventsArgs),
     Templates(templates::TemplatesArgs),
     Health(health::HealthArgs),
+    Instances(instances::InstancesArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -136,6 +137,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Templates(args) => templates::run(context, &args, out),
         Verb::Health(args) => health::run(context, args, out).await,
+        Verb::Instances(args) => instances::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

@@ -65,9 +65,15 @@ impl Daemon {
         &self,
         call: impl AsyncFn(&Client) -> Result<T, ClientError>,
     ) -> anyhow::Result<T> {
-        let deadline = Instant::now() + PATIENCE;
+        let mut deadline = Instant::now() + PATIENCE;
         loop {
-            match self.call(&call).await {
+            let begun = Instant::now();
+            let answer = self.call(&call).await;
+            if begun.elapsed() > PATIENCE {
+                // A long wait was cut: the patience is for what comes now.
+                deadline = Instant::now() + PATIENCE;
+            }
+            match answer {
                 Err(error) if is_cut(&error) && Instant::now() < deadline => {
                     sleep(Duration::from_millis(20)).await;
                 }

@@ -22,6 +22,7 @@ mod sample;
 mod table;
 mod text;
 mod verbs;
+mod waiting;
 
 use std::io::{self, BufWriter, Write};
 

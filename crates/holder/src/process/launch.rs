@@ -92,7 +92,7 @@ pub(crate) fn spec(launch: &Launch) -> Result<Spec, LaunchError> {
         Stdio::Terminal { cols, rows } if !is_size(cols, rows) => {
             Err(LaunchError::BadSize { cols, rows })
         }
-        Stdio::Terminal { .. } | Stdio::Pipes { .. } => Ok(spec),
+        Stdio::Terminal { .. } | Stdio::Pipes { .. } => Ok(spec.overlaid(launch)),
     }
 }
 

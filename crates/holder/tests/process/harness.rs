@@ -98,6 +98,8 @@ impl Place {
             daemon_environment: Vec::new(),
             attach_wait_ms: 0,
             previous_exit: None,
+            environment: Vec::new(),
+            working_directory: None,
         }
     }
 

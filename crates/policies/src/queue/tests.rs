@@ -26,7 +26,10 @@ fn holds<'a>(number: u64, template: Option<&'a str>, instance: Option<&'a str>) 
     Entry { instance, ..entry(number, template, Claim::Holds) }
 }
 
-fn limits(overall: u32, templates: &[(&str, u32, &[(&str, u32)])]) -> Limits {
+/// A name and a limit; 0: none.
+type Bound<'a> = (&'a str, u32);
+
+fn limits(overall: u32, templates: &[(&str, u32, &[Bound<'_>])]) -> Limits {
     let some = |limit: u32| (limit > 0).then_some(limit);
     let of = |instances: &[(&str, u32)]| {
         let one = |(name, limit): &(&str, u32)| InstanceLimit {
@@ -227,23 +230,23 @@ fn any_limits() -> impl Strategy<Value = Limits> {
     })
 }
 
+/// What a session that has a slot is counted by.
+type Kind<'a> = (Option<&'a str>, Option<&'a str>);
+
 /// How many there are overall, of a template, of an instance; and what is allowed.
-fn counts<'a>(
-    running: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
-    limits: &Limits,
-) -> Vec<(u32, Option<u32>)> {
-    let count = |fits: &dyn Fn(&(Option<&str>, Option<&str>)) -> bool| {
-        u32::try_from(running.clone().filter(|one| fits(one)).count()).unwrap()
+fn counts(running: &[Kind<'_>], limits: &Limits) -> Vec<(u32, Option<u32>)> {
+    let count = |template: Option<&str>, instance: Option<&str>| {
+        let fits = |one: &&Kind<'_>| {
+            template.is_none_or(|name| one.0 == Some(name))
+                && instance.is_none_or(|name| one.1 == Some(name))
+        };
+        u32::try_from(running.iter().filter(fits).count()).unwrap()
     };
-    let mut counts = vec![(count(&|_| true), limits.overall)];
+    let mut counts = vec![(count(None, None), limits.overall)];
     for (name, template) in &limits.templates {
-        let of = |one: &(Option<&str>, Option<&str>)| one.0 == Some(name.as_str());
-        counts.push((count(&of), template.max_concurrent));
+        counts.push((count(Some(name), None), template.max_concurrent));
         for instance in &template.instances {
-            let of = |one: &(Option<&str>, Option<&str>)| {
-                *one == (Some(name.as_str()), Some(instance.name.as_str()))
-            };
-            counts.push((count(&of), instance.max_concurrent));
+            counts.push((count(Some(name), Some(&instance.name)), instance.max_concurrent));
         }
     }
     counts
@@ -264,8 +267,8 @@ proptest! {
             .map(|entry| (entry.template, entry.instance)).collect();
         let after: Vec<_> = held.iter().copied().chain(plan.admitted.iter()
             .map(|one| (find(one.session_id).template, one.instance.as_deref()))).collect();
-        let before = counts(held.into_iter(), &limits);
-        let now = counts(after.into_iter(), &limits);
+        let before = counts(&held, &limits);
+        let now = counts(&after, &limits);
         for ((now, limit), (before, _)) in now.iter().zip(&before) {
             prop_assert!(limit.is_none_or(|limit| *now <= limit.max(*before)));
         }
@@ -287,11 +290,10 @@ proptest! {
                 continue;
             }
             let waiting = find(*waiting);
-            let own = |entry: &Entry<'_>| (entry.claim == Claim::Parked).then_some(entry.instance);
             let passed = plan.admitted.iter().map(|one| find(one.session_id)).find(|one| {
                 rank(one) > rank(waiting)
                     && one.template == waiting.template
-                    && own(one) == own(waiting)
+                    && one.instance == waiting.instance
             });
             prop_assert!(passed.is_none(), "{waiting:?} was passed over by {passed:?}");
         }

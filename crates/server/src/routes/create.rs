@@ -8,16 +8,19 @@ use axum::{
 };
 use wk_api::{CreateSession, IDEMPOTENCY_KEY};
 
-use super::{Body, order};
+use super::{Body, find, order};
 use crate::{App, CreateOrder, Failure, Order, error::bad_request, peer::By, view::view};
 
 pub(crate) async fn create(
     State(app): State<App>,
     By(by): By,
     headers: HeaderMap,
-    Body(request): Body<CreateSession>,
+    Body(mut request): Body<CreateSession>,
 ) -> Result<Response, Failure> {
     let idempotency_key = key(&headers)?;
+    if let Some(after) = &request.after {
+        request.after = Some(find(&app, after)?.id.to_string());
+    }
     let create = Box::new(CreateOrder { request, idempotency_key, by });
     let session = order(&app, |answer| Order::Create(create, answer)).await?;
     let location = format!("/api/sessions/{}", session.id);

@@ -7,6 +7,7 @@ mod create;
 mod daemon;
 mod events;
 mod health;
+mod instances;
 mod list;
 mod output;
 mod recording;
@@ -61,6 +62,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/health", get(health::health))
         .route("/stats", get(stats::stats))
         .route("/clean", post(clean::clean))
+        .route("/instances", get(instances::list))
+        .route("/instances/{template}/{instance}/reset", post(instances::reset))
         .route("/daemon", get(daemon::status))
         .route("/daemon/stop", post(daemon::stop))
         .route("/daemon/reload", post(daemon::reload))

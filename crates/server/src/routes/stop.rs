@@ -1,12 +1,15 @@
 //! Stopping one session, or all that a filter finds.
 
 use axum::{Json, extract::State};
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use wk_api::{ListQuery, RestartRequest, SessionView, StopRequest, StoppedMany};
-use wk_model::Requester;
+use wk_model::{Life, Requester};
 
 use super::{Ask, Body, Named, list::filters, order};
 use crate::{App, Failure, Order, peer::By, view::view};
+
+/// Sessions that are stopped side by side.
+const AT_ONCE: usize = 32;
 
 pub(crate) async fn stop(
     State(app): State<App>,
@@ -40,16 +43,26 @@ pub(crate) async fn stop_many(
     let mut filters = filters(&app, &query)?;
     (filters.active, filters.limit) = (true, query.limit.unwrap_or(0) as usize);
     let page = app.journal.sessions(&filters)?;
-    let stops = page.sessions.iter().map(|session| {
-        let (app, by) = (&app, by.clone());
-        async move { (session.id, stop_one(app, session.id, request, by).await) }
-    });
+    let mut sessions = page.sessions;
+    // Dependents first, then the newest: nothing that waits starts because another one ends.
+    sessions.sort_by_key(|session| std::cmp::Reverse((session.start_time, session.id.number())));
+    let (waiting, running): (Vec<_>, Vec<_>) = sessions
+        .into_iter()
+        .partition(|session| matches!(session.life, Life::Queued { .. } | Life::Recovering { .. }));
     let mut many = StoppedMany::default();
-    for (id, stopped) in join_all(stops).await {
-        match stopped {
-            Ok(()) => many.stopped.push(id.to_string()),
-            Err(Failure(problem)) => {
-                many.failed.insert(id.to_string(), problem.detail);
+    for group in [waiting, running] {
+        let ids: Vec<_> = group.iter().map(|session| session.id).collect();
+        let stops = ids.into_iter().map(|id| {
+            let (app, by) = (app.clone(), by.clone());
+            async move { (id, stop_one(&app, id, request, by).await) }
+        });
+        let mut stops = stream::iter(stops).buffered(AT_ONCE);
+        while let Some((id, stopped)) = stops.next().await {
+            match stopped {
+                Ok(()) => many.stopped.push(id.to_string()),
+                Err(Failure(problem)) => {
+                    many.failed.insert(id.to_string(), problem.detail);
+                }
             }
         }
     }

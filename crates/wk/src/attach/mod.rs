@@ -25,5 +25,6 @@ pub(crate) mod raw_mode;
 mod reattach;
 pub(crate) mod signals;
 pub(crate) mod terminal;
+pub(crate) mod turn;
 
 pub(crate) use leaving::{ended_code, view_code};

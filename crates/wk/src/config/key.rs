@@ -49,6 +49,12 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         section: "session",
+        name: "max_concurrent",
+        set: |settings, raw| put(&mut settings.session.max_concurrent, count_to(raw, 100_000)),
+        show: |settings| settings.session.max_concurrent.to_string(),
+    },
+    Key {
+        section: "session",
         name: "retries",
         set: |settings, raw| put(&mut settings.session.retries, count(raw)),
         show: |settings| settings.session.retries.to_string(),
@@ -338,14 +344,18 @@ pub(super) fn size(raw: Raw<'_>, least: u64) -> Result<u64, String> {
 }
 
 pub(super) fn count(raw: Raw<'_>) -> Result<u32, String> {
+    count_to(raw, 1000)
+}
+
+fn count_to(raw: Raw<'_>, most: u32) -> Result<u32, String> {
     let number = match raw {
         Raw::Integer(number) => Some(number),
         Raw::Variable(text) => text.parse().ok(),
         _ => None,
     };
     match number.map(u32::try_from) {
-        Some(Ok(number)) if number <= 1000 => Ok(number),
-        Some(_) => Err("must be between 0 and 1000".into()),
+        Some(Ok(number)) if number <= most => Ok(number),
+        Some(_) => Err(format!("must be between 0 and {most}")),
         None => Err(mismatch(raw, "a whole number")),
     }
 }

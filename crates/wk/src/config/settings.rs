@@ -27,6 +27,8 @@ pub(crate) struct Settings {
 pub(crate) struct SessionSettings {
     /// A session is ended after so long; none: never.
     pub timeout: Option<Duration>,
+    /// Sessions that run at a time, all together; 0: no limit.
+    pub max_concurrent: u32,
     /// Retries of one budget.
     pub retries: u32,
     /// Before the first retry; doubled for each that follows.
@@ -124,6 +126,7 @@ impl Default for SessionSettings {
     fn default() -> Self {
         Self {
             timeout: None,
+            max_concurrent: 0,
             retries: 0,
             retry_delay: Duration::from_secs(2),
             max_retry_delay: Duration::from_mins(5),

@@ -98,8 +98,12 @@ async fn close_ended(core: &Arc<Core>) -> Result<(), JournalError> {
     let mut ended = BTreeSet::new();
     for event in core.journal.events(&recent)? {
         match (event.session_id, &event.change) {
-            (Some(id), Change::AttemptExited(_)) => drop(ended.insert(id)),
-            (Some(id), Change::SessionClosed { .. }) => drop(ended.remove(&id)),
+            (Some(id), Change::AttemptExited(_) | Change::SessionStopped(_)) => {
+                ended.insert(id);
+            }
+            (Some(id), Change::SessionClosed { .. }) => {
+                ended.remove(&id);
+            }
             _ => {}
         }
     }
@@ -120,9 +124,16 @@ async fn adopt_one(core: &Arc<Core>, session: &Session) -> anyhow::Result<()> {
     let next = session.as_ref().map_or(1, |session| session.attempt + 1);
     match session.as_ref().map(|session| &session.life) {
         None | Some(Life::Ended(_)) => Ok(()),
+        // The queue looks at all of them.
         Some(Life::Queued { .. }) => Ok(()),
+        Some(Life::Recovering { .. })
+            if folder::record(&core.folder(session_id), next).exists() =>
+        {
+            // An earlier daemon had begun the next attempt.
+            Ok(lost::claimed(core, session_id, next).await?)
+        }
         Some(Life::Recovering { .. }) => Ok(recover::settle(core, session_id).await?),
-        Some(Life::Starting) => never_started(core, session_id, next).await,
+        Some(Life::Starting) => never_started(core, session_id).await,
         Some(Life::Running { holder: Some(holder), .. }) => {
             let adopted = Change::SessionAdopted { holder: *holder };
             reach(core, session_id, attempt, *holder, adopted).await
@@ -162,31 +173,35 @@ pub(super) async fn reach(
     }
 }
 
-/// A daemon ended between a session's first event and its start.
-async fn never_started(
-    core: &Arc<Core>,
-    session_id: SessionId,
-    attempt: u32,
-) -> anyhow::Result<()> {
+/// A daemon ended between a session's first event, or its turn, and its start.
+async fn never_started(core: &Arc<Core>, session_id: SessionId) -> anyhow::Result<()> {
+    let Some(session) = core.journal.session(session_id)? else { return Ok(()) };
+    let attempt = session.attempt + 1;
     if folder::record(&core.folder(session_id), attempt).exists() {
         // A holder has the attempt, and is about to say so.
         return Ok(lost::claimed(core, session_id, attempt).await?);
     }
-    let created = created_at(core, session_id);
-    let now = host::now();
-    let fresh = created.is_some_and(|created| {
-        created.boot == now.boot && now.time.millis_since(created.time) < PATIENCE_MS
-    });
-    if fresh {
+    if is_fresh(core, session_id) || was_queued(core, session_id)? {
         // The claim in the folder decides, should a holder of the earlier daemon still come.
-        let previous_exit = None;
-        let start = create::Start { attempt, attach_wait_ms: 0, previous_exit };
-        return create::start(core, session_id, start)
-            .await
-            .map_err(|problem| anyhow::anyhow!(problem.detail));
+        return recover::start_again(core, &session, attempt).await;
     }
     let error = "the daemon ended before the command was started".to_owned();
     Ok(lost::end(core, session_id, attempt, Ending::ExecFailed { code: 126, error }).await?)
+}
+
+/// Whether whoever asked for it may still wait.
+fn is_fresh(core: &Core, session_id: SessionId) -> bool {
+    let now = host::now();
+    created_at(core, session_id).is_some_and(|created| {
+        created.boot == now.boot && now.time.millis_since(created.time) < PATIENCE_MS
+    })
+}
+
+/// Nobody sits and waits for a session that was queued: it starts, however late.
+fn was_queued(core: &Core, session_id: SessionId) -> Result<bool, JournalError> {
+    let kinds = vec!["session_queued".to_owned()];
+    let query = EventQuery { session: Some(session_id), kinds, limit: 1, ..EventQuery::default() };
+    Ok(!core.journal.events(&query)?.is_empty())
 }
 
 fn created_at(core: &Core, session_id: SessionId) -> Option<Moment> {

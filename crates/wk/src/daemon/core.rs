@@ -14,7 +14,7 @@ use tokio::{
 use wk_api::Problem;
 use wk_client::Places;
 use wk_journal::{Journal, JournalError};
-use wk_model::{Change, Draft, SessionId, Source};
+use wk_model::{Change, Draft, Life, SessionId, Source};
 use wk_server::{conflict, internal};
 use wk_sources::{
     cgroup::Cgroups,
@@ -23,6 +23,7 @@ use wk_sources::{
 
 use super::{
     cleanup::Upkeep,
+    queue::Queue,
     turns::{Turn, Turns},
 };
 use crate::config::Settings;
@@ -54,6 +55,7 @@ pub(super) struct Core {
     /// Names that are being given to sessions which the journal does not know yet.
     names: Mutex<HashSet<String>>,
     turns: Turns,
+    pub(super) queue: Queue,
     /// Sessions that somebody has asked to end: they do not recover.
     stopping: Mutex<HashSet<SessionId>>,
     /// Attempts that are waited for.
@@ -84,6 +86,7 @@ impl Core {
             upkeep: Upkeep::default(),
             names: Mutex::default(),
             turns: Turns::default(),
+            queue: Queue::default(),
             stopping: Mutex::default(),
             waits: Mutex::default(),
         }
@@ -145,6 +148,12 @@ impl Core {
         self.adopted.send_replace(true);
     }
 
+    /// Waits until every session of an earlier daemon was looked at.
+    pub(super) async fn until_adopted(&self) {
+        // The sender is ours: it does not go away.
+        let _ = self.adopted.subscribe().wait_for(|adopted| *adopted).await;
+    }
+
     /// The link to a living session's holder; a new daemon may have to find it first.
     pub(super) async fn link(&self, session_id: SessionId) -> Result<HolderLink, Problem> {
         let mut adopted = self.adopted.subscribe();
@@ -165,9 +174,10 @@ impl Core {
             return Ok(link);
         }
         let session = self.journal.session(session_id).map_err(failed)?;
-        Err(match session {
-            Some(session) if session.is_ended() => {
-                conflict(format!("session {session_id} has ended"))
+        Err(match session.as_ref().map(|session| &session.life) {
+            Some(Life::Ended(_)) => conflict(format!("session {session_id} has ended")),
+            Some(Life::Queued { .. }) => {
+                conflict(format!("session {session_id} does not run yet: it waits for its turn"))
             }
             _ => wk_server::unreachable(format!(
                 "the holder of session {session_id} cannot be reached; `wk show` says more"

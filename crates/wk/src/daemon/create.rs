@@ -18,8 +18,9 @@ use wk_holder::{
 use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
-    AttemptExited, Change, Created, Draft, Ending, HealthOptions, HolderUsage, Kind, Label, Moment,
-    Name, OsText, RecoveryOptions, Session, SessionId, Source,
+    Admitted, AttemptExited, Change, Created, Draft, Ending, HealthOptions, HolderUsage, Kind,
+    Label, Moment, Name, OsText, Phase, Queued, RecoveryOptions, Session, SessionId, Source,
+    WaitsFor,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
@@ -29,7 +30,9 @@ use wk_sources::{
 
 use super::{
     core::{Core, NameGuard, draft, failed},
-    driver, limits, lost, recover,
+    driver, instance, limits, lost,
+    queue::{self, Turn},
+    recover,
     resolve::{resolve, uuid},
     working_directory,
 };
@@ -40,7 +43,7 @@ use crate::config::{MIN_INTERVAL, Settings};
 pub(super) const CREATED: &str = "created.json";
 
 /// How long a command that has ended waits for the client that said it would attach.
-const ATTACH_WAIT_MS: u64 = 5000;
+pub(super) const ATTACH_WAIT_MS: u64 = 5000;
 
 /// A session that has not started after so long never will.
 const START: Duration = Duration::from_secs(20);
@@ -51,7 +54,8 @@ pub(super) struct CreatedFile {
     pub(super) created: Created,
 }
 
-/// Runs a command as a session. Answers when it runs, or when it is known that it cannot.
+/// Runs a command as a session. Answers when it runs, when it is known that it cannot, or when
+/// it is queued.
 pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<Session>, Problem> {
     let CreateOrder { mut request, idempotency_key, by } = order;
     if let Some(key) = &idempotency_key
@@ -72,6 +76,8 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
     resolved.complete(&mut created);
     let session_id = spec.session_id;
     let at = host::now();
+    created.after = after(core, request)?;
+    let (template, other) = (created.template.clone(), created.after);
     write_folder(&core.folder(session_id), &spec, &CreatedFile { at, created: created.clone() })?;
 
     let creation = Draft {
@@ -79,7 +85,10 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
         trace_parent: request.trace_parent.clone(),
         ..draft(Some(session_id), Change::SessionCreated(Box::new(created)))
     };
-    match core.journal.append(vec![creation]).await {
+    let turn = queue::ask(core, session_id, at.time, template.as_deref(), None, other);
+    let turn = turn.map_err(failed)?;
+    let drafts = [Some(creation), told(session_id, 1, &turn)].into_iter().flatten();
+    match core.journal.append(drafts.collect()).await {
         Ok(_) => {}
         Err(error) => {
             // Nothing runs and nobody was told: nothing is kept.
@@ -92,8 +101,46 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
     }
     drop(name);
     let attach_wait_ms = if request.attach { ATTACH_WAIT_MS } else { 0 };
-    start(core, session_id, Start::first(attach_wait_ms)).await?;
+    match turn {
+        Turn::Now { place, .. } => {
+            start(core, session_id, Start::first(attach_wait_ms)).await?;
+            drop(place);
+        }
+        Turn::Later { waits_for, place } => {
+            if request.attach {
+                core.queue.expect_client(session_id);
+            }
+            drop(place);
+            if let WaitsFor::Session { session_id: other } = waits_for {
+                // It may have failed already; then that is the answer.
+                queue::settle_after(core, session_id, other).await;
+            }
+        }
+    }
     session(core, session_id)
+}
+
+/// What the journal is told of a session's turn: nothing where it just starts.
+pub(super) fn told(session_id: SessionId, attempt: u32, turn: &Turn) -> Option<Draft> {
+    let change = match turn {
+        Turn::Now { instance: None, .. } => return None,
+        Turn::Now { instance, .. } => {
+            Change::SessionAdmitted(Admitted { attempt, instance: instance.clone() })
+        }
+        Turn::Later { waits_for, .. } => {
+            Change::SessionQueued(Queued { waits_for: waits_for.clone() })
+        }
+    };
+    Some(draft(Some(session_id), change))
+}
+
+/// The session that must have ended well first; the server has found it by its name.
+fn after(core: &Core, request: &CreateSession) -> Result<Option<SessionId>, Problem> {
+    let Some(after) = &request.after else { return Ok(None) };
+    let unknown = || bad_request(format!("`after`: no session `{}`", after.escape_debug()));
+    let session_id = after.parse::<SessionId>().map_err(|_| unknown())?;
+    core.journal.session(session_id).map_err(failed)?.ok_or_else(unknown)?;
+    Ok(Some(session_id))
 }
 
 fn session(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Problem> {
@@ -108,7 +155,10 @@ async fn known(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Probl
         loop {
             // Its first event may be on its way to the disk still.
             let session = core.journal.session(session_id).map_err(failed)?;
-            if let Some(session) = session.filter(|session| session.status().is_some()) {
+            let told = |session: &Arc<Session>| {
+                session.status().is_some() || session.phase() == Phase::Queued
+            };
+            if let Some(session) = session.filter(told) {
                 return Ok(session);
             }
             events.next().await.map_err(failed)?;
@@ -146,6 +196,10 @@ pub(super) async fn start(
         let made = cgroups.make_leaf(session_id.as_str(), attempt);
         made.inspect_err(|error| tracing::warn!(%session_id, %error, "no cgroup leaf")).ok()
     });
+    let overlay = match instance::overlay(core, session_id) {
+        Ok(overlay) => overlay,
+        Err(error) => return never_launched(core, session_id, attempt, error).await,
+    };
     let (daemon_command, daemon_environment) = core.daemon_command.clone();
     let order = Launch {
         folder: text(&session_folder)?,
@@ -158,6 +212,8 @@ pub(super) async fn start(
         daemon_environment,
         attach_wait_ms,
         previous_exit,
+        environment: overlay.environment,
+        working_directory: overlay.working_directory,
     };
     let launched = match launch(&core.holder, order).await {
         Ok(launched) => launched,
@@ -231,9 +287,19 @@ async fn not_started(
     if let Some(cgroups) = &core.cgroups {
         cgroups.remove_leaves(session_id.as_str(), attempt);
     }
+    never_launched(core, session_id, attempt, format!("cannot start a holder: {error}")).await
+}
+
+/// Journals an attempt that ended before there was a holder.
+async fn never_launched(
+    core: &Arc<Core>,
+    session_id: SessionId,
+    attempt: u32,
+    error: String,
+) -> Result<(), Problem> {
     let exited = AttemptExited {
         attempt,
-        ending: Ending::ExecFailed { code: 126, error: format!("cannot start a holder: {error}") },
+        ending: Ending::ExecFailed { code: 126, error },
         limit: None,
         usage: HolderUsage::default(),
         last_lines: None,

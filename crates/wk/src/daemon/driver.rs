@@ -15,7 +15,7 @@ use wk_server::{Answer, Order, bad_request, conflict, internal, unreachable};
 use wk_sources::holders::{self, LinkError, Report};
 
 use super::{
-    cleanup,
+    breakers, cleanup,
     core::{AGAIN, Core, failed},
     create, lost, recover, stop,
 };
@@ -151,6 +151,10 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
         }
         Order::Clean { request, answer } => {
             reply(answer, cleanup::clean(&core, request).await);
+        }
+        Order::Instances { answer } => reply(answer, breakers::list(&core)),
+        Order::ResetBreaker { template, instance, by, answer } => {
+            reply(answer, breakers::reset(&core, template, instance, by).await);
         }
         Order::Reload { answer } => reply(answer, reload(&core).await),
         Order::StopDaemon { answer } => {

@@ -11,17 +11,20 @@
 
 mod adopt;
 mod awake;
+mod breakers;
 mod cleanup;
 mod core;
 mod create;
 mod door;
 mod driver;
 mod health;
+mod instance;
 mod limits;
 mod lock;
 mod log;
 mod lost;
 mod on_finish;
+mod queue;
 mod recover;
 mod resolve;
 mod salvage;
@@ -125,6 +128,7 @@ async fn watch(
     let _ = tokio::time::timeout(ADOPTION, adopting).await;
     let board = Board::default();
     tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
+    let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     say_ready(ready);
     tracing::info!(sessions = journal.live().len(), "the daemon listens");
     let rules = rules::Board::default();
@@ -152,6 +156,7 @@ async fn watch(
     server.await.context("the server failed")?;
     driver.await.context("the driver failed")?;
     upkeep.await.context("the upkeep failed")?;
+    queue.await.context("the queue failed")?;
     // It ends all the same.
     let _ = core.journal(None, Change::DaemonStopped).await;
     drop(core);

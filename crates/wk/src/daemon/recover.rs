@@ -7,9 +7,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 use wk_holder::{host, record};
-use wk_journal::JournalError;
+use wk_journal::{EventQuery, JournalError};
 use wk_model::{
-    Change, Draft, Ended, Event, Life, Orphan, Outcome, Seq, Session, SessionId, Source,
+    Change, Draft, Ended, Ending, Event, Life, Orphan, Outcome, Seq, Session, SessionId, Source,
+    Wait,
 };
 use wk_policies::recovery::{Plan, is_worth_while, plan};
 use wk_sources::{
@@ -106,21 +107,27 @@ fn as_event(draft: &Draft) -> Event {
 
 /// Says once for each attempt that the session is over.
 fn closed(session: &Session, ended: &Ended) -> Draft {
+    let closing = draft(Some(session.id), Change::SessionClosed { outcome: ended.outcome });
+    if matches!(ended.ending, Ending::NeverRan { .. }) {
+        // It has no attempt to count by, and may be asked for again and never run again.
+        return closing;
+    }
     Draft {
         source: Source(format!("daemon/closed/{}", session.id)),
         source_seq: Some(u64::from(session.attempt.max(1))),
-        ..draft(Some(session.id), Change::SessionClosed { outcome: ended.outcome })
+        ..closing
     }
 }
 
-/// Waits for the moment of the next attempt, once.
+/// Waits for the moment of the next attempt, once. A parked session has no slot: it queues for
+/// one then.
 pub(super) fn schedule(core: &Arc<Core>, session: &Session) {
     let Life::Recovering { wait, .. } = &session.life else { return };
     let (session_id, attempt) = (session.id, wait.attempt());
     if !core.claim_wait(session_id, attempt) {
         return;
     }
-    let (core, until) = (core.clone(), wait.until());
+    let (core, until, parked) = (core.clone(), wait.until(), matches!(wait, Wait::Parked(_)));
     tokio::spawn(async move {
         loop {
             let left = Duration::from_millis(until.millis_since(host::now().time));
@@ -128,6 +135,10 @@ pub(super) fn schedule(core: &Arc<Core>, session: &Session) {
                 break;
             }
             sleep(left.min(LONGEST_SLEEP)).await;
+        }
+        if parked {
+            core.give_wait_back(session_id, attempt);
+            return core.queue.look();
         }
         while let Err(error) = next_attempt(&core, session_id, attempt).await {
             tracing::error!(%session_id, attempt, error = format!("{error:#}"), "cannot recover");
@@ -162,13 +173,27 @@ pub(super) async fn start_again(
     session: &Session,
     attempt: u32,
 ) -> anyhow::Result<()> {
-    let last = match &session.life {
-        Life::Recovering { last, .. } | Life::Ended(last) => Some(last.ending.shell_code()),
-        _ => None,
-    };
-    let previous_exit = last.filter(|_| session.attempt > 0);
+    let previous_exit = previous_exit(core, session)?;
     let start = create::Start { attempt, attach_wait_ms: 0, previous_exit };
     create::start(core, session.id, start).await.map_err(|problem| anyhow::anyhow!(problem.detail))
+}
+
+/// How the last attempt ended, as a shell would say it; none before the first.
+pub(super) fn previous_exit(core: &Core, session: &Session) -> Result<Option<i32>, JournalError> {
+    match &session.life {
+        _ if session.attempt == 0 => Ok(None),
+        Life::Recovering { last, .. } | Life::Ended(last) => Ok(Some(last.ending.shell_code())),
+        // Between a restart and its turn.
+        Life::Queued { .. } | Life::Starting | Life::Running { .. } => {
+            let kinds = vec!["attempt_exited".to_owned()];
+            let ends = EventQuery { session: Some(session.id), kinds, ..EventQuery::default() };
+            let ends = core.journal.events(&ends)?;
+            Ok(ends.iter().rev().find_map(|event| match &event.change {
+                Change::AttemptExited(exited) => Some(exited.ending.shell_code()),
+                _ => None,
+            }))
+        }
+    }
 }
 
 /// Proves that nothing of the last attempt runs: a session never runs twice.

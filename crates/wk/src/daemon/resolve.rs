@@ -190,7 +190,7 @@ fn names(command: &[String], placeholder: &str) -> bool {
     command.iter().any(|word| word.contains(placeholder))
 }
 
-fn variables(env: &BTreeMap<String, String>) -> Vec<OsText> {
+pub(super) fn variables(env: &BTreeMap<String, String>) -> Vec<OsText> {
     env.iter().filter_map(|(name, value)| OsText::new(format!("{name}={value}")).ok()).collect()
 }
 
@@ -211,7 +211,7 @@ fn variable<'a>(environment: &'a [OsText], name: &[u8]) -> Option<&'a [u8]> {
     found.filter(|value| !value.is_empty())
 }
 
-fn folder(cwd: &str, home: &[u8]) -> OsText {
+pub(super) fn folder(cwd: &str, home: &[u8]) -> OsText {
     let path = match cwd.strip_prefix('~') {
         Some(rest) => [home, rest.as_bytes()].concat(),
         None => cwd.as_bytes().to_vec(),

@@ -11,8 +11,10 @@ use wk_sources::holders::LinkError;
 
 use super::{
     awake::awake,
-    core::{Core, failed},
+    core::{Core, draft, failed},
+    create,
     driver::refused,
+    queue::{self, Turn},
     recover,
 };
 
@@ -111,9 +113,16 @@ pub(super) async fn restart(
     let cannot = |error: anyhow::Error| conflict(format!("session {session_id}: {error:#}"));
     recover::clear_the_way(core, &session).await.map_err(cannot)?;
     let attempt = session.attempt + 1;
-    let restarted = Change::SessionRestarted(Restarted { by, attempt });
-    core.journal(Some(session_id), restarted).await.map_err(failed)?;
+    let (template, instance) = (session.created.template.as_deref(), session.instance.as_deref());
+    let created = session.start_time;
+    let turn = queue::ask(core, session_id, created, template, instance, None).map_err(failed)?;
+    let restarted = draft(Some(session_id), Change::SessionRestarted(Restarted { by, attempt }));
+    let told = create::told(session_id, attempt, &turn);
+    let drafts = std::iter::once(restarted).chain(told).collect();
+    core.journal.append(drafts).await.map_err(failed)?;
+    let Turn::Now { place, .. } = turn else { return Ok(()) };
     let started = recover::start_again(core, &session, attempt).await;
+    drop(place);
     started.map_err(|error| internal(format!("session {session_id}: {error:#}")))
 }
 

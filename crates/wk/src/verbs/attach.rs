@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::bail;
-use wk_api::SessionView;
+use wk_api::{SessionView, WaitFor, WaitQuery, Waited};
 use wk_model::Phase;
 
 use super::{label, path_of, session_ref};
@@ -16,9 +16,10 @@ use crate::{
         terminal::{self, Options},
     },
     code::Code,
+    complaint,
     config::Settings,
     context::Context,
-    ending,
+    ending, waiting,
 };
 
 /// Attach to a session
@@ -63,6 +64,19 @@ pub(crate) async fn run(context: &Context, args: AttachArgs) -> anyhow::Result<C
         let (label, how) = (label(&view), ending::of_view(&view));
         let id = view.name.as_ref().unwrap_or(&view.session_id);
         bail!("{label} has ended ({how}): `wk logs {id}` shows what it printed");
+    }
+    let view = match view.phase {
+        Phase::Queued => {
+            let what = waiting::for_what(&view);
+            complaint::say(&format!("[session {} waits for {what}]", label(&view)));
+            let path = format!("{}/wait", path_of(&view.session_id));
+            let query = WaitQuery { until: WaitFor::Running, ..WaitQuery::default() };
+            context.daemon.get::<Waited>(&path, &query).await?.session
+        }
+        _ => view,
+    };
+    if let (Phase::Ended, None) = (view.phase, view.exit_code.or(view.signal)) {
+        bail!("{} has ended ({})", label(&view), ending::of_view(&view));
     }
     let options =
         Options { read_only: args.read_only, detach_key, history: args.history, quiet: false };

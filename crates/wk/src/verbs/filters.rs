@@ -1,9 +1,9 @@
 //! Which sessions: the filters of `ls`, and their form in the API.
 
-use wk_api::ListQuery;
-use wk_model::{Kind, Label, SessionId, Status};
+use wk_api::{ListQuery, SessionView};
+use wk_model::{Kind, Label, Phase, SessionId, Status};
 
-use crate::{complaint::Usage, text::moment::Clock};
+use crate::{complaint::Usage, context::Context, text::moment::Clock};
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Filters {
@@ -68,6 +68,16 @@ impl Filters {
             ..ListQuery::default()
         })
     }
+}
+
+/// The ids of all living sessions that have these labels.
+pub(crate) async fn living(context: &Context, labelled: &[Label]) -> anyhow::Result<Vec<String>> {
+    let label = labels(labelled)?;
+    let (active, limit) = (Some(true), Some(0));
+    let query = ListQuery { active, label, limit, ..ListQuery::default() };
+    let found: Vec<SessionView> = context.daemon.get("/sessions", &query).await?;
+    let living = found.into_iter().filter(|view| view.phase != Phase::Ended);
+    Ok(living.map(|view| view.session_id).collect())
 }
 
 /// Labels as the API takes them.

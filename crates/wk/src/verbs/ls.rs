@@ -96,6 +96,14 @@ fn write_table(
         columns.remove(memory);
         rows.iter_mut().for_each(|row| drop(row.remove(memory)));
     }
+    if sessions.iter().any(|session| session.waits_for.is_some()) {
+        let before_command = columns.len() - 1;
+        columns.insert(before_command, Column { title: "WAITS FOR", least: 9, right: false });
+        for (row, session) in rows.iter_mut().zip(sessions) {
+            let what = session.waits_for.as_deref().unwrap_or_default();
+            row.insert(before_command, Cell::plain(what));
+        }
+    }
     Ok(table::write(out, &columns, &rows, width, paint)?)
 }
 
@@ -180,6 +188,23 @@ mod tests {
              k7f3q2m9x1ab  web   command  hung      3m        1.0 GiB  sh -c 'exec server --…\n\
              k7f3q2m9x1ab  web   command  running   3m                 sh -c 'exec server --…\n"
         );
+    }
+
+    #[test]
+    fn what_queued_sessions_wait_for_has_a_column_where_any_waits() {
+        let queued = SessionView {
+            status: None,
+            phase: Phase::Queued,
+            waits_for: Some("a free slot".into()),
+            ..sample::session()
+        };
+        let mut out = Vec::new();
+        let now = queued.start_time.as_millis() + 1000;
+        write_table(&mut out, &[queued, sample::session()], now, 80, Paint(false)).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("WAITS FOR") && text.contains("queued    "), "{text}");
+        assert!(text.contains("  a free slot  "), "{text}");
+        assert!(text.lines().all(|line| visible::width(line) <= 80), "{text}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 mod filters;
 pub(crate) mod health;
+pub(crate) mod instances;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod man;

@@ -2,11 +2,11 @@
 
 use std::{io::Write, time::Duration};
 
-use wk_api::{ListQuery, RestartRequest, SessionView};
+use wk_api::{RestartRequest, SessionView};
 use wk_model::{Label, Phase};
 
 use super::{filters, label, path_of, session_ref};
-use crate::{code::Code, complaint, context::Context, text::span};
+use crate::{code::Code, complaint, context::Context, text::span, waiting};
 
 /// Start sessions again: a new attempt of the same session
 ///
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let request = RestartRequest { grace_ms: args.grace.map(span::millis) };
     let sessions = match args.labels.is_empty() {
         true => args.sessions,
-        false => labelled(context, &args.labels).await?,
+        false => filters::living(context, &args.labels).await?,
     };
     if sessions.is_empty() {
         complaint::say("no session to restart");
@@ -41,21 +41,13 @@ pub(crate) async fn run(
     for session in &sessions {
         let path = format!("{}/restart", path_of(session));
         match context.daemon.post::<SessionView>(&path, &(), &request).await {
+            Ok(view) if view.phase == Phase::Queued => {
+                let what = waiting::for_what(&view);
+                writeln!(out, "{} waits for {what}", label(&view))?;
+            }
             Ok(view) => writeln!(out, "{} runs: attempt {}", label(&view), view.attempt)?,
             Err(error) => code = complaint::complain(&error),
         }
     }
     Ok(code)
-}
-
-async fn labelled(context: &Context, labels: &[Label]) -> anyhow::Result<Vec<String>> {
-    let query = ListQuery {
-        active: Some(true),
-        label: filters::labels(labels)?,
-        limit: Some(0),
-        ..ListQuery::default()
-    };
-    let found: Vec<SessionView> = context.daemon.get("/sessions", &query).await?;
-    let living = found.into_iter().filter(|view| view.phase != Phase::Ended);
-    Ok(living.map(|view| view.session_id).collect())
 }

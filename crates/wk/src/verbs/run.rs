@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use futures_util::{StreamExt, stream};
 use wk_api::{CreateSession, MAX_CREATE_BYTES, RecoveryRequest, SessionView, TerminalSize};
 use wk_model::{HealthOptions, Kind, Label, Name, OnStale, OsText, Phase};
 
@@ -17,15 +18,17 @@ use crate::{
     attach::{
         pipes,
         signals::{Signals, terminal_size},
-        terminal, view_code,
+        terminal,
+        turn::{self, Turn},
+        view_code,
     },
     caller,
     code::Code,
-    complaint::{Usage, Verdict},
+    complaint::{self, Usage, Verdict},
     config::{LEAST_MEMORY, MIN_INTERVAL, Settings},
     context::Context,
     json,
-    text::{bytes, span},
+    text::{bytes, span, visible::visible},
 };
 
 /// Run a command as a session
@@ -36,7 +39,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  wk run -- top\n  wk run -d --name web -l team=x -- ./serve --port 80\n  \
-    wk run --timeout 5m -- make | tee log\n  wk run -t claude -- \"fix the tests\""
+    wk run --timeout 5m -- make | tee log\n  wk run --after build -- ./deploy\n  wk run -t claude -- \"fix the tests\""
 )]
 pub(crate) struct RunArgs {
     /// Print the session's id, and do not attach
@@ -132,6 +135,12 @@ pub(crate) struct RunArgs {
     /// What to do when it is stale: report, stop or restart [default: as set]
     #[arg(long, value_name = "ACTION")]
     on_stale: Option<OnStale>,
+    /// Start it when this session has ended well; if that one fails, never
+    #[arg(long, value_name = "SESSION", value_parser = super::session_ref)]
+    after: Option<String>,
+    /// With -d: so many sessions; their names get -1, -2, …
+    #[arg(long, value_name = "N", requires = "detach", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: Option<u32>,
     /// With -d: print the session
     #[arg(long, default_value = "table", requires = "detach")]
     format: ShortFormat,
@@ -151,7 +160,7 @@ pub(crate) async fn run(
         (true, _) | (false, false) if args.detach => Stdio::Pipes,
         (true, _) | (false, false) => Stdio::Fed,
     };
-    let (detach, format) = (args.detach, args.format);
+    let (detach, format, count) = (args.detach, args.format, args.count);
     let options = match with {
         // A bad setting is told before anything runs.
         Stdio::Terminal(_) if !detach => Some(terminal::Options {
@@ -163,12 +172,30 @@ pub(crate) async fn run(
         }),
         _ => None,
     };
+    if let Some(count) = count {
+        return many(context, request(args, with)?, count, format, out).await;
+    }
     // From here on a signal is for the session.
-    let signals = match with {
+    let mut signals = match with {
         Stdio::Fed => Some(Signals::ending().context("cannot listen for signals")?),
         Stdio::Terminal(_) | Stdio::Pipes => None,
     };
-    let view = create(context, &request(args, with)?).await?;
+    let mut view = create(context, &request(args, with)?).await?;
+    if view.phase == Phase::Queued && !detach {
+        let leave = matches!(with, Stdio::Terminal(_));
+        let own = match &mut signals {
+            Some(signals) => turn::until_turn(&context.daemon, &view, signals, leave).await?,
+            None => {
+                let mut signals = Signals::ending().context("cannot listen for signals")?;
+                turn::until_turn(&context.daemon, &view, &mut signals, leave).await?
+            }
+        };
+        view = match own {
+            Turn::Came(view) => *view,
+            Turn::Cancelled(signal) => return Ok(Code::from_shell(128 + signal)),
+            Turn::Left => return Ok(Code::SUCCESS),
+        };
+    }
     if let (Phase::Ended, Some(error)) = (view.phase, &view.error) {
         return Err(Verdict { message: error.clone(), code: view_code(&view) }.into());
     }
@@ -183,6 +210,49 @@ pub(crate) async fn run(
             Ok(Code::SUCCESS)
         }
     }
+}
+
+/// Sessions that are created side by side.
+const AT_ONCE: usize = 8;
+
+/// Creates many sessions alike, in order.
+async fn many(
+    context: &Context,
+    request: CreateSession,
+    count: u32,
+    format: ShortFormat,
+    out: &mut impl Write,
+) -> anyhow::Result<Code> {
+    let name = |number: u32| -> anyhow::Result<Option<String>> {
+        let Some(name) = &request.name else { return Ok(None) };
+        let name: Name = format!("{name}-{number}")
+            .parse()
+            .map_err(|error| Usage(format!("the name of session {number}: {error}")))?;
+        Ok(Some(name.into()))
+    };
+    // Before anything runs.
+    name(count)?;
+    let request = &request;
+    let creations = (1..=count).map(async |number| {
+        create(context, &CreateSession { name: name(number)?, ..request.clone() }).await
+    });
+    let mut creations = stream::iter(creations).buffered(AT_ONCE);
+    let (mut views, mut code) = (Vec::new(), Code::SUCCESS);
+    while let Some(created) = creations.next().await {
+        let view = created?;
+        if let (Phase::Ended, Some(error)) = (view.phase, &view.error) {
+            complaint::say(&format!("wk: {}: {}", view.session_id, visible(error)));
+            code = view_code(&view);
+        }
+        match format {
+            ShortFormat::Table => writeln!(out, "{}", view.session_id)?,
+            ShortFormat::Json => views.push(view),
+        }
+    }
+    if format == ShortFormat::Json {
+        json::write(out, &views)?;
+    }
+    Ok(code)
 }
 
 /// What the command gets for stdin, stdout and stderr.
@@ -269,6 +339,7 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
             hung_after_ms: None,
             on_stale: args.on_stale,
         },
+        after: args.after,
         trace_parent: std::env::var("TRACEPARENT").ok().filter(|text| !text.is_empty()),
     })
 }
@@ -421,6 +492,8 @@ mod tests {
             (&["--max-processes", "0", "--", "x"], "1 or more, or `none`"),
             (&["--format", "json", "--", "x"], "--detach"),
             (&["-d"], "<COMMAND>"),
+            (&["--count", "2", "--", "x"], "--detach"),
+            (&["-d", "--count", "0", "--", "x"], "1..=10000"),
         ] {
             let error = parse(words).unwrap_err();
             assert!(error.contains(want), "{words:?}: {error}");

@@ -1,23 +1,32 @@
-//! `wk send`: type into a session.
+//! `wk send`: type into sessions.
 
 use wk_api::{InputRequest, SessionView};
+use wk_model::Label;
 
-use super::{path_of, session_ref};
-use crate::{code::Code, context::Context};
+use super::{filters, path_of, session_ref};
+use crate::{
+    code::Code,
+    complaint::{self, Usage},
+    context::Context,
+};
 
-/// Type into a session
+/// Type into a session, or into all with a label
 ///
 /// Text is typed as it is; nothing is entered without --enter.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  wk send web 'reload' --enter\n  wk send web --key C-c\n  wk send editor --key Escape --key Z --key Z"
+    override_usage = "wk send [OPTIONS] <SESSION> [TEXT]\n       wk send [OPTIONS] -l <KEY=VALUE> [TEXT]",
+    after_help = "Examples:\n  wk send web 'reload' --enter\n  wk send web --key C-c\n  wk send -l team=x 'status' --enter\n  wk send editor --key Escape --key Z --key Z"
 )]
 pub(crate) struct SendArgs {
-    #[arg(value_parser = session_ref)]
-    session: String,
+    #[arg(required_unless_present = "labels", value_parser = session_ref)]
+    session: Option<String>,
     /// What to type
-    #[arg(required_unless_present_any = ["keys", "enter"])]
+    #[arg(required_unless_present_any = ["keys", "enter", "labels"], conflicts_with = "labels")]
     text: Option<String>,
+    /// All living sessions with this label
+    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE")]
+    labels: Vec<Label>,
     /// A key to press after it, by tmux's names: C-c, Up, M-x, F1; may be repeated
     #[arg(short, long = "key", value_name = "KEY")]
     keys: Vec<String>,
@@ -31,8 +40,34 @@ pub(crate) async fn run(context: &Context, args: SendArgs) -> anyhow::Result<Cod
     if args.enter {
         keys.insert(0, "Enter".into());
     }
-    let path = format!("{}/input", path_of(&args.session));
-    let request = InputRequest { text: args.text, keys };
-    let _: SessionView = context.daemon.post(&path, &(), &request).await?;
-    Ok(Code::SUCCESS)
+    if args.labels.is_empty() {
+        let request = InputRequest { text: args.text, keys };
+        let session = args.session.unwrap_or_default();
+        let _: SessionView = send(context, &session, &request).await?;
+        return Ok(Code::SUCCESS);
+    }
+    // With a label, the first word is the text already.
+    let request = InputRequest { text: args.session, keys };
+    if request.text.is_none() && request.keys.is_empty() {
+        return Err(Usage("say what to type: a text, --key or --enter".to_owned()).into());
+    }
+    let sessions = filters::living(context, &args.labels).await?;
+    if sessions.is_empty() {
+        complaint::say("no session to type into");
+    }
+    let mut code = Code::SUCCESS;
+    for session in &sessions {
+        if let Err(error) = send(context, session, &request).await {
+            code = complaint::complain(&error);
+        }
+    }
+    Ok(code)
+}
+
+async fn send(
+    context: &Context,
+    session: &str,
+    request: &InputRequest,
+) -> anyhow::Result<SessionView> {
+    context.daemon.post(&format!("{}/input", path_of(session)), &(), request).await
 }
