@@ -271,7 +271,10 @@ async fn a_recovering_session_keeps_its_slot() {
 #[tokio::test]
 async fn settings_that_are_read_again_let_more_run() {
     let wk = at_most(1).await;
-    let all = sessions(&wk, 3, UNTIL_GO).await;
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(wk.script(UNTIL_GO).await);
+    }
     let mut events = wk.events().await;
     wk.configure("[session]\nmax_concurrent = 2\n");
     wk.ok(["config", "reload"]).await;
