@@ -31,6 +31,8 @@ const FIELDS: [&str; 46] = [
     "signal",
     "error",
     "limit_exceeded",
+    "waits_until",
+    "waits_for",
     "attempt",
     "retry_count",
     "max_retries",
@@ -58,7 +60,7 @@ const FIELDS: [&str; 46] = [
 /// Writes a header and a line for each session. What is unknown is empty; what has parts is
 /// JSON.
 pub(crate) fn write(out: &mut impl Write, sessions: &[SessionView]) -> anyhow::Result<()> {
-    let names = FIELDS.iter().chain(["verdict", "waits_for", "waits_until"].iter());
+    let names = FIELDS.iter().chain(["verdict"].iter());
     write_line(out, names.clone().map(ToString::to_string))?;
     for session in sessions {
         let value = serde_json::to_value(session)?;
