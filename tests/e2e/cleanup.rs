@@ -78,7 +78,8 @@ async fn clean_says_what_would_go_and_then_what_went() {
     let done = wk.run(["--name", "done", "--", "echo", "hello"]).await;
     let stuck = wk.run(["--name", "stuck", "--", "echo", "hello"]).await;
     let lives = wk.run(["--", "cat"]).await;
-    (done.ended().await, stuck.ended().await);
+    done.ended().await;
+    stuck.ended().await;
     assert!(wk.ok(["clean"]).await.contains("nothing to clean up"));
     assert!(wk.ok(["clean", "--older-than", "30m"]).await.contains("nothing to clean up"));
 
@@ -137,7 +138,8 @@ async fn orphans_are_told_of_once_and_ended_when_asked() {
     let done = wk.run(["--", "true"]).await;
     let shell = wk.run(["--kind", "shell", "--", "true"]).await;
     let lives = wk.run(["--", "cat"]).await;
-    (done.ended().await, shell.ended().await);
+    done.ended().await;
+    shell.ended().await;
     let sleep = "exec sleep 1000";
     let mut orphan = Left::of(&wk, &done.id, sleep);
     let mut stubborn = Left::of(&wk, &done.id, "trap '' TERM; while :; do sleep 1; done");

@@ -101,7 +101,7 @@ async fn what_is_under_way_when_the_daemon_is_killed_is_told_again() {
     );
     let session = wk.run(["--", "true"]).await;
     session.ended().await;
-    assert_eq!(lines(&heard(&wk), 1).await, [session.id.clone()]);
+    assert_eq!(lines(&heard(&wk), 1).await, std::slice::from_ref(&session.id));
     wk.kill().await;
     wk.ok(["daemon", "start"]).await;
     assert_eq!(lines(&heard(&wk), 2).await, [session.id.clone(), session.id]);

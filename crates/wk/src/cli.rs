@@ -58,7 +58,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Attach(attach::AttachArgs),
     Ls(ls::LsArgs),
     Show(show::ShowArgs),
@@ -119,7 +119,7 @@ pub(crate) fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<Code> {
 
 async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow::Result<Code> {
     match verb {
-        Verb::Run(args) => run::run(context, args, out).await,
+        Verb::Run(args) => run::run(context, *args, out).await,
         Verb::Attach(args) => attach::run(context, args).await,
         Verb::Ls(args) => ls::run(context, args, out).await,
         Verb::Show(args) => show::run(context, args, out).await,

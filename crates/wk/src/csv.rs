@@ -6,7 +6,7 @@ use serde_json::Value;
 use wk_api::SessionView;
 
 /// Every field of a session, in the order of the interfaces.
-const FIELDS: [&str; 46] = [
+const FIELDS: [&str; 48] = [
     "session_id",
     "name",
     "kind",

@@ -147,7 +147,7 @@ fn only_one_sleep_of_one_process_is_long() {
     let (mut watcher, none) = (Watcher::new(), Activity::default());
     let process = Blocked { pid: 7, start_time: 9, comm: "dd".into(), cpu_ms: 3 };
     let look = |blocked: &[&Blocked]| Look {
-        blocked: blocked.iter().map(|process| Blocked::clone(process)).collect(),
+        blocked: blocked.iter().copied().cloned().collect(),
         ..idle()
     };
     let (other, later) =
