@@ -1,8 +1,9 @@
 //! A fork bomb under a limit of processes: it is ended, leaves nothing behind, and others can
 //! use the machine meanwhile.
 //!
-//! The bomb stands inside a fence of its own, a cgroup that bounds it whatever becomes of the
-//! measure; the limit is far below. Without such a fence there is no measure.
+//! The bomb stands inside a fence, with the daemon and nobody else: a cgroup that bounds it
+//! whatever becomes of the measure; the limit is far below. Without such a fence there is no
+//! measure. Who measures stands outside, as other users of the machine do.
 
 use std::{
     fs,
@@ -39,26 +40,26 @@ const BOMB: &str = "trap '' TERM HUP; bomb() { bomb | bomb & }; bomb; sleep 1000
 
 const LIMIT: u64 = 100;
 
-/// Processes and threads that this measure and all that it starts may come to.
+/// Processes and threads that the daemon and all its sessions may come to.
 const FENCE: u64 = 3000;
 
 fn main() -> anyhow::Result<()> {
     let Args { common } = Args::parse();
-    // Before there is a second thread: all that follows stands inside.
-    let fence = Fence::around_this_process()?;
-    let measured = tokio::runtime::Runtime::new()?.block_on(measure(&common));
+    let fence = Fence::new()?;
+    let measured = tokio::runtime::Runtime::new()?.block_on(measure(&common, &fence));
     drop(fence);
     measured
 }
 
-async fn measure(common: &Common) -> anyhow::Result<()> {
+async fn measure(common: &Common, fence: &Fence) -> anyhow::Result<()> {
     let mut table = Table::begin("fork_bomb")?;
     let rounds = common.count(10, 2);
     for mechanism in ["auto", "sampling"] {
         let house = House::new(&common.folder()?)?;
         let settings = format!("[session]\nlimit_mechanism = \"{mechanism}\"\n");
         fs::write(&house.places().config, settings)?;
-        house.start()?;
+        // The daemon stays inside, and with it all that it starts.
+        fence.inside(|| house.start())?;
         run(&mut table, &house, rounds).await?;
     }
     println!("{table}");
@@ -143,7 +144,7 @@ impl Meter {
             let mut times = Vec::new();
             while !seen.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                ensure!(Command::new("true").status()?.success(), "`true` failed");
+                ensure!(Command::new("/bin/true").status()?.success(), "`true` failed");
                 times.push(start.elapsed());
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -158,11 +159,11 @@ impl Meter {
     }
 }
 
-/// A cgroup v1 of processes with a bound, and this process in it.
+/// A cgroup v1 of processes with a bound.
 struct Fence(PathBuf);
 
 impl Fence {
-    fn around_this_process() -> anyhow::Result<Self> {
+    fn new() -> anyhow::Result<Self> {
         let mounts = fs::read_to_string("/proc/self/mounts")?;
         let mount = mounts.lines().find_map(|line| {
             let fields: Vec<_> = line.split(' ').collect();
@@ -179,17 +180,22 @@ impl Fence {
         fs::create_dir(&group).context("cannot make a fence")?;
         let fence = Self(group);
         fs::write(fence.0.join("pids.max"), FENCE.to_string())?;
-        fs::write(fence.0.join("cgroup.procs"), "0")?;
         Ok(fence)
+    }
+
+    /// Enters it for as long as `work` takes: who is born there stays.
+    fn inside<T>(&self, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        fs::write(self.0.join("cgroup.procs"), "0").context("cannot enter the fence")?;
+        let done = work();
+        let outside = self.0.parent().context("the fence has no outside")?;
+        fs::write(outside.join("cgroup.procs"), "0").context("cannot leave the fence")?;
+        done
     }
 }
 
 impl Drop for Fence {
     fn drop(&mut self) {
         let _ = fs::write(self.0.join("pids.max"), "0");
-        if let Some(outside) = self.0.parent() {
-            let _ = fs::write(outside.join("cgroup.procs"), "0");
-        }
         // Sweepers are about to leave it.
         for _ in 0..100 {
             if fs::remove_dir(&self.0).is_ok() {

@@ -21,6 +21,9 @@ use super::{
 /// What is read of the output that is there when the command has ended.
 const MAX_DRAIN: usize = 1 << 20;
 
+/// Children that are taken in one go.
+const MAX_REAPED: u64 = 4096;
+
 /// How long a daemon may take to hear the bell, an attached terminal to take the rest of its
 /// output, and a disk the rest of the recording.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(2);
@@ -71,13 +74,28 @@ impl End {
 
 impl Holder {
     /// Takes every child that has ended; the leader's end is the session's.
-    pub(crate) fn reap(&mut self) {
-        while let Some(reaped) = child::reap() {
-            let leader = self.child.as_ref().map(|child| child.pid);
-            if leader == Some(reaped.pid) && self.end.is_none() {
-                self.end_by(&reaped);
+    ///
+    /// True where there may be more: those who die as fast as they are taken must not keep the
+    /// holder from everything else.
+    pub(crate) fn reap(&mut self) -> bool {
+        let leader = self.child.as_ref().map(|child| child.pid);
+        let (mut count, mut leaders) = (0, None);
+        while count < MAX_REAPED
+            && let Some(reaped) = child::reap()
+        {
+            count += 1;
+            if leader == Some(reaped.pid) {
+                leaders = Some(reaped);
             }
         }
+        // Who else was there belongs to what the leader's end means.
+        self.limits.note_dead(count);
+        if let Some(reaped) = leaders
+            && self.end.is_none()
+        {
+            self.end_by(&reaped);
+        }
+        count == MAX_REAPED
     }
 
     /// Writes down an end, and tells everybody.

@@ -67,6 +67,8 @@ pub(crate) struct Holder {
     pub(crate) active: Option<i32>,
     /// A new size that is not told yet.
     pub(crate) resized_at: Option<Instant>,
+    /// Children have ended that are still to be taken.
+    pub(crate) reaps_on: bool,
     pub(crate) end: Option<End>,
     /// What is read from the child, kept for its memory while output flows.
     pub(crate) buffer: Vec<u8>,
@@ -157,9 +159,7 @@ impl Holder {
             }
             Ready::Signals => {
                 let arrived = self.signals.read();
-                if arrived.child {
-                    self.reap();
-                }
+                self.reaps_on = arrived.child && self.reap();
                 if arrived.socket_missed {
                     self.door.repair();
                 }
@@ -205,6 +205,9 @@ impl Holder {
         }
         if let Some(tape) = self.output.tape_mut() {
             tape.on_time(now);
+        }
+        if self.reaps_on {
+            self.reaps_on = self.reap();
         }
         self.hold_to_limits(now);
         self.stop_on_time(now);
@@ -254,7 +257,8 @@ impl Holder {
     fn wait(&mut self) -> Vec<(Ready, PollFlags)> {
         let now = Instant::now();
         let reads = self.reads_output(now);
-        let timeout = self.deadline().map(|at| at.saturating_duration_since(now));
+        let deadline = if self.reaps_on { Some(now) } else { self.deadline() };
+        let timeout = deadline.map(|at| at.saturating_duration_since(now));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let (tokens, mut descriptors): (Vec<_>, Vec<_>) = self.interests(reads).into_iter().unzip();
         // An interrupted wait is a wait without news.

@@ -80,6 +80,7 @@ pub(crate) fn start(birth: Birth) -> Option<Holder> {
         feeder_cut: false,
         active: None,
         resized_at: None,
+        reaps_on: false,
         end: None,
         buffer: Vec::new(),
     };

@@ -49,18 +49,23 @@ impl Tree {
         alive.map(|stat| stat.id()).collect()
     }
 
-    /// The holder's descendants, the dead among them; not many more than `most`.
+    /// The holder's descendants, the dead among them, until `most` that live are found.
+    ///
+    /// A bomb leaves its dead at the holder's door faster than they are taken away: who counts
+    /// them sees nobody behind them.
     fn walk(&self, most: usize) -> BTreeMap<u32, Option<ProcessStat>> {
-        let mut found = BTreeMap::new();
+        let (mut found, mut living) = (BTreeMap::new(), 0);
         let mut parents = vec![self.holder];
         while let Some(parent) = parents.pop() {
             for pid in children(parent) {
-                if found.len() >= most {
+                if living >= most || found.len() >= MAX_MEMBERS {
                     return found;
                 }
                 let known = pid == self.holder || found.contains_key(&pid);
                 if !known && !facts::is_ours(pid) {
-                    found.insert(pid, read(pid));
+                    let stat = read(pid);
+                    living += usize::from(stat.as_ref().is_some_and(|stat| !stat.is_dead()));
+                    found.insert(pid, stat);
                     parents.push(pid);
                 }
             }
@@ -77,7 +82,7 @@ impl Tree {
         let mut members = self.leaf.iter().flat_map(Leaf::members).collect::<Vec<_>>();
         members.retain(|pid| *pid != self.holder);
         if members.is_empty() {
-            let found = self.walk(most.min(MAX_MEMBERS)).into_values().flatten();
+            let found = self.walk(most).into_values().flatten();
             members = found.filter(|stat| !stat.is_dead()).map(|stat| stat.pid).collect();
         }
         members.truncate(most);

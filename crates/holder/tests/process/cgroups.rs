@@ -69,10 +69,13 @@ impl Fence {
 impl Drop for Fence {
     fn drop(&mut self) {
         let _ = fs::write(self.0.0.join("pids.max"), "0");
-        let text = fs::read_to_string(self.0.0.join("cgroup.procs")).unwrap_or_default();
-        let others = text.lines().filter_map(|line| line.parse::<u32>().ok());
-        for pid in others.filter(|pid| *pid != std::process::id()) {
-            crate::harness::Watch::new(pid).kill();
+        let below = fs::read_dir(&self.0.0).into_iter().flatten().flatten();
+        for group in below.map(|entry| entry.path()).chain([self.0.0.clone()]) {
+            let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+            let others = text.lines().filter_map(|line| line.parse::<u32>().ok());
+            for pid in others.filter(|pid| *pid != std::process::id()) {
+                crate::harness::Watch::kill_if_alive(pid);
+            }
         }
         let outside = self.0.0.parent().map(|parent| parent.join("cgroup.procs"));
         let _ = outside.map(|outside| fs::write(outside, "0"));

@@ -245,6 +245,14 @@ impl Watch {
         Self(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap())
     }
 
+    /// Kills one that may be gone by now.
+    pub(crate) fn kill_if_alive(pid: u32) {
+        let Some(pid) = rustix::process::Pid::from_raw(pid as i32) else { return };
+        if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+            let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
+        }
+    }
+
     pub(crate) fn ends(&self) -> bool {
         ends(&self.0)
     }

@@ -85,6 +85,10 @@ pub(super) struct Tasks {
     current: Counter,
     events: Counter,
     rung: u64,
+    /// It has rung since the last look.
+    refused: bool,
+    /// What had been refused when it was braked.
+    braked: Option<u64>,
     bound: u64,
 }
 
@@ -192,7 +196,9 @@ impl Meter {
             }
             Self::Tasks(tasks) => {
                 let rung = tasks.events.sum(&["max"]);
-                std::mem::replace(&mut tasks.rung, rung) != rung
+                let news = std::mem::replace(&mut tasks.rung, rung) != rung;
+                tasks.refused |= news;
+                news
             }
             Self::Own | Self::Looking | Self::CpuV2 { .. } => false,
         }
@@ -210,14 +216,15 @@ impl Meter {
     }
 
     /// Lets nothing more come to be of what is limited.
-    pub(super) fn brake(&self) {
+    pub(super) fn brake(&mut self) {
         if let Self::Tasks(tasks) = self {
+            tasks.braked = tasks.braked.or(Some(tasks.events.sum(&["max"])));
             let _ = fs::write(tasks.leaf.join("pids.max"), "0");
         }
     }
 
     /// The most that was taken, where the kernel has killed for memory or refused a process.
-    pub(super) fn killed_at(&self) -> Option<u64> {
+    pub(super) fn killed_at(&self, max: u64) -> Option<u64> {
         let peak = |leaf: &Path, name| Counter::open(&leaf.join(name)).and_then(|c| c.number());
         match self {
             Self::MemoryV1(MemoryV1 { leaf, .. }) => {
@@ -228,10 +235,7 @@ impl Meter {
                 let kills = events.sum(&["oom_kill"]);
                 (kills > 0).then(|| peak(leaf, "memory.peak").unwrap_or(0))
             }
-            Self::Tasks(Tasks { leaf, events, bound, .. }) => {
-                let refused = events.sum(&["max"]);
-                (refused > 0).then(|| peak(leaf, "pids.peak").unwrap_or(*bound))
-            }
+            Self::Tasks(tasks) => (tasks.events.sum(&["max"]) > 0).then(|| tasks.most(max))?,
             _ => None,
         }
     }
@@ -314,20 +318,49 @@ impl Tasks {
         let current = Counter::open(&leaf.join("pids.current"))?;
         let events = Counter::open(&leaf.join("pids.events"))?;
         fs::write(leaf.join("pids.max"), bound.to_string()).ok()?;
-        Some(Self { leaf: leaf.to_owned(), mechanism, current, events, rung: 0, bound })
+        let leaf = leaf.to_owned();
+        let (rung, refused, braked) = (0, false, None);
+        Some(Self { leaf, mechanism, current, events, rung, refused, braked, bound })
     }
 
     fn read(&mut self, max: u64) -> u64 {
+        if let Some(before) = self.braked {
+            // What it would be by now: who is held and tries on does not listen.
+            let tried = self.events.sum(&["max"]).saturating_sub(before);
+            let processes = Leaf::new(&self.leaf).members().len() as u64;
+            return if tried == 0 { processes } else { processes.max(max.saturating_add(tried)) };
+        }
+        let refused = std::mem::take(&mut self.refused);
         let tasks = self.current.number().unwrap_or(0);
-        if tasks < near(max) {
+        if tasks < near(max) && !refused {
             return tasks;
         }
-        let processes = Leaf::new(&self.leaf).members().len() as u64;
-        if processes <= max && tasks.saturating_add(margin::tasks(max) / 2) > self.bound {
+        let members = Leaf::new(&self.leaf).members();
+        let processes = members.len() as u64;
+        if processes > max {
+            return processes;
+        }
+        let high = self.bound.saturating_sub(margin::tasks(max) / 2);
+        if (refused || tasks > high) && members.iter().map(|pid| threads(*pid)).sum::<u64>() > high
+        {
             // They are threads, and those are not limited.
             self.bound = self.bound.saturating_mul(2);
             let _ = fs::write(self.leaf.join("pids.max"), self.bound.to_string());
+        } else if refused {
+            // It was a bomb, and most of it is dead already.
+            return self.most(max).unwrap_or(processes);
         }
         processes
     }
+
+    /// The most that there ever were, where that is above the limit: the bound of a group
+    /// around this one refuses, too. Old kernels do not tell.
+    fn most(&self, max: u64) -> Option<u64> {
+        let peak = Counter::open(&self.leaf.join("pids.peak"))?.number();
+        peak.filter(|peak| *peak > max)
+    }
+}
+
+fn threads(pid: u32) -> u64 {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, |tasks| tasks.count() as u64)
 }

@@ -99,6 +99,13 @@ impl Limits {
         }
     }
 
+    /// Hears how many children of the holder were dead at one moment.
+    pub(crate) fn note_dead(&mut self, dead: u64) {
+        for watch in &mut self.watches {
+            watch.note_dead(dead);
+        }
+    }
+
     /// When to look next.
     pub(crate) fn deadline(&self, active_at: Instant) -> Option<Instant> {
         self.watches.iter().filter_map(|watch| watch.deadline(self.started, active_at)).min()
@@ -132,7 +139,7 @@ impl Holder {
         let found = self.limits.watches.iter().map(unseen);
         let found = found.enumerate().find_map(|(index, value)| Some((index, value??)));
         let (index, value) = found?;
-        let watch = self.limits.watches.get(index)?;
+        let watch = self.limits.watches.get_mut(index)?;
         watch.meter.brake();
         let limit = watch.limit;
         self.tell_limit(index, value, true);
@@ -143,7 +150,7 @@ impl Holder {
         match finding {
             Finding::Near(value) => self.tell_limit(index, value, false),
             Finding::Over { value, beyond } => {
-                let Some(watch) = self.limits.watches.get(index) else { return };
+                let Some(watch) = self.limits.watches.get_mut(index) else { return };
                 // From here on it must not become more, or even stay as much.
                 watch.meter.brake();
                 let limit = watch.limit;

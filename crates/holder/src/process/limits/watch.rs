@@ -23,6 +23,8 @@ pub(super) struct Watch {
     pub(super) largest: Vec<ProcessUse>,
     state: State,
     last: u64,
+    /// The dead of one moment, where they were so many that it was a bomb.
+    crowd: Option<u64>,
     /// None: when the kernel says so, or when something happens anyway.
     look_at: Option<Instant>,
 }
@@ -51,7 +53,19 @@ impl Watch {
     pub(super) fn new(limit: LimitKind, max: u64, meter: Meter) -> Self {
         // The first look is taken soon: the tree has only begun.
         let look_at = meter.needs_looks().then(Instant::now);
-        Self { limit, max, meter, largest: Vec::new(), state: State::Under, last: 0, look_at }
+        let (largest, state) = (Vec::new(), State::Under);
+        Self { limit, max, meter, largest, state, last: 0, crowd: None, look_at }
+    }
+
+    /// A bomb that meets a bound of the machine's may be dead before anybody looks. The kernel
+    /// counts the dead among the processes until they are taken, and so they are here where they
+    /// are far more than the living may be.
+    pub(super) fn note_dead(&mut self, dead: u64) {
+        let crowd = self.max.saturating_add(margin::tasks(self.max) / 2);
+        if self.limit == LimitKind::Processes && dead > crowd {
+            self.crowd = self.crowd.max(Some(dead));
+            self.look_now();
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -89,6 +103,7 @@ impl Watch {
         }
         let begun = Instant::now();
         let value = self.meter.read(self.limit, facts, self.max);
+        let value = value.max(self.crowd.take().unwrap_or(0));
         let finding = self.judge(value);
         // Growth that is no more than noise hurries nobody.
         let growing = value > self.last.saturating_add(self.max / 256);
@@ -100,9 +115,11 @@ impl Watch {
     /// The value by which a limit was met that ended the attempt before a look could.
     pub(super) fn met_its_end(&self, ending: &Ending, cpu_ms: u64) -> Option<u64> {
         match self.limit {
-            LimitKind::Memory => self.meter.killed_at().map(|peak| peak.max(self.max)),
+            LimitKind::Memory => self.meter.killed_at(self.max).map(|peak| peak.max(self.max)),
             // Who cannot fork any more may end by itself before anybody has looked.
-            LimitKind::Processes if *ending != Ending::Exited { code: 0 } => self.meter.killed_at(),
+            LimitKind::Processes if *ending != Ending::Exited { code: 0 } => {
+                self.meter.killed_at(self.max).max(self.crowd)
+            }
             // The kernel's bound of each process.
             LimitKind::CpuTime => {
                 let by_kernel = [libc::SIGXCPU, libc::SIGKILL].map(Some).contains(&ending.signal());
