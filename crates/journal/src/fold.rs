@@ -132,6 +132,9 @@ impl Fold {
                 }
             }
         };
+        if part == Part::Begins {
+            row::note_repeated(connection, id, event.seq)?;
+        }
         self.touched.insert(id);
         let position = Position { boot, boot_ns: event.at.boot_ns, seq: event.seq };
         Ok(entry.take(event, part, position).err())

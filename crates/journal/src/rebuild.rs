@@ -31,7 +31,11 @@ pub(crate) fn rebuild(connection: &mut Connection) -> Result<RebuildReport> {
              DELETE FROM creations WHERE row NOT IN (SELECT row FROM sessions);
              DELETE FROM summaries;
              INSERT INTO summaries SELECT session_id, max(seq) FROM events
-                 WHERE kind = 'session_summarised' AND session_id IS NOT NULL GROUP BY session_id;",
+                 WHERE kind = 'session_summarised' AND session_id IS NOT NULL GROUP BY session_id;
+             DELETE FROM repeated;
+             INSERT INTO repeated SELECT session_id, max(seq) FROM events
+                 WHERE kind = 'session_created' AND session_id IS NOT NULL GROUP BY session_id
+                 HAVING count(*) > 1 OR session_id IN (SELECT session_id FROM summaries);",
         )
         .map_err(&failed)?;
     let mut report = RebuildReport::default();

@@ -78,9 +78,12 @@ pub(crate) fn plan(connection: &Connection, before: Time) -> rusqlite::Result<Op
         match stored {
             // Its creation may still come.
             None => {}
-            // Even of an ended session, a beginning that came late would bring it back.
+            // Even of an ended session, a beginning that came late, or again, would bring it back.
             Some((place, last))
-                if place == 0 || last > cut || !(begins || has_begun(connection, id, cut)?) =>
+                if place == 0
+                    || last > cut
+                    || begins_again(connection, number, cut)?
+                    || !(begins || has_begun(connection, id, cut)?) =>
             {
                 let newest = summary_seq(connection, id)?;
                 if newest.is_none_or(|seq| integer(seq.0) <= cut) {
@@ -91,6 +94,13 @@ pub(crate) fn plan(connection: &Connection, before: Time) -> rusqlite::Result<Op
         }
     }
     Ok(Some(plan))
+}
+
+/// Whether a session is created once more after the cut.
+fn begins_again(connection: &Connection, id: i64, cut: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT count(*) > 0 FROM repeated WHERE session_id = ?1 AND seq > ?2")?
+        .query_row([id, cut], |row| row.get(0))
 }
 
 /// Whether a session's creation is gone already, and not only to come after the cut.
@@ -205,5 +215,6 @@ fn vanish(connection: &Connection, id: SessionId) -> rusqlite::Result<()> {
         )?
         .execute([number])?;
     connection.prepare_cached("DELETE FROM summaries WHERE session_id = ?1")?.execute([number])?;
+    connection.prepare_cached("DELETE FROM repeated WHERE session_id = ?1")?.execute([number])?;
     Ok(())
 }

@@ -125,6 +125,14 @@ pub(crate) fn note_summary(connection: &Connection, id: SessionId, seq: Seq) -> 
         .map_err(JournalError::database("write a session to"))
 }
 
+/// Remembers that a session was created once more.
+pub(crate) fn note_repeated(connection: &Connection, id: SessionId, seq: Seq) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO repeated (session_id, seq) VALUES (?1, ?2)")
+        .and_then(|mut insert| insert.execute([integer(id.number()), integer(seq.0)]).map(drop))
+        .map_err(JournalError::database("write a session to"))
+}
+
 /// Writes a session that has no row yet.
 pub(crate) fn insert(
     connection: &Connection,

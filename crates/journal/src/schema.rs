@@ -1,7 +1,7 @@
 //! The tables, and how a connection to them is set up.
 //!
 //! `events` is the truth; `sessions`, `creations`, `past`, `labels`, `idempotency`,
-//! `awaited` and `summaries` are folded from it and can be made again at any time.
+//! `awaited`, `summaries` and `repeated` are folded from it and can be made again at any time.
 
 use std::path::Path;
 
@@ -123,6 +123,17 @@ const MIGRATIONS: &[M<'static>] = &[
     -- Few sessions are retried: their numbers are added up from an index that has no others.
     ALTER TABLE past ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX past_retried ON past (retries, recovered) WHERE retries > 0;
+    ",
+    ),
+    M::up(
+        "
+    -- The last creation of each session that was created again: while that event is kept, a
+    -- rebuild finds the session.
+    CREATE TABLE repeated (session_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+    INSERT INTO repeated SELECT session_id, max(seq) FROM events
+        WHERE kind = 'session_created' AND session_id IS NOT NULL
+        GROUP BY session_id
+        HAVING count(*) > 1 OR session_id IN (SELECT session_id FROM summaries);
     ",
     ),
 ];

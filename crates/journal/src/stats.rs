@@ -62,13 +62,9 @@ impl Journal {
         let mut tallies = self.shared.memory.read(|connection| past(connection, query))?;
         for session in living {
             let key = query.by.as_ref().and_then(|by| key_of(by, &session));
-            tallies.add(key, query.by.is_some(), |tally| {
-                tally.numbers.sessions += 1;
-                tally.numbers.active += 1;
-                tally.add_retries(session.recovery.total.into());
-            });
+            tallies.add_living(key, session.recovery.total.into());
         }
-        Ok(tallies.into_stats())
+        Ok(tallies.into_stats(query.by.is_some()))
     }
 }
 
@@ -83,41 +79,67 @@ fn key_of<'a>(by: &GroupBy, session: &'a Session) -> Option<&'a str> {
 }
 
 fn past(connection: &Connection, query: &StatsQuery) -> rusqlite::Result<Tallies> {
-    let labels = match &query.by {
-        Some(GroupBy::Label(key)) => labels(connection, key)?,
-        _ => HashMap::new(),
-    };
     let key = match &query.by {
         Some(GroupBy::Template) => "template",
         Some(GroupBy::Component) => "component",
         Some(GroupBy::Kind) => "kind",
         Some(GroupBy::Label(_)) | None => "NULL",
     };
+    // In the order of the table, which is that of the labelled ones.
     let sql = format!(
         "SELECT end_ms - start_ms, status, retries, {key}, start_ms, id FROM past
-         WHERE +end_ms >= ?1"
+         WHERE +end_ms >= ?1 ORDER BY start_ms, id"
     );
     let since = query.since.map_or(i64::MIN, Time::as_millis);
-    let mut select = connection.prepare_cached(&sql)?;
+    // Labels and sessions as they were at one moment.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut select = snapshot.prepare_cached(&sql)?;
     let mut rows = select.query([since])?;
-    let mut tallies = Tallies::default();
+    let Labels { names, sessions } = match &query.by {
+        Some(GroupBy::Label(key)) => labels(&snapshot, key)?,
+        _ => Labels::default(),
+    };
+    let mut tallies = Tallies::new(names);
+    let mut labelled = sessions.into_iter().peekable();
     while let Some(row) = rows.next()? {
-        let label = match query.by {
-            Some(GroupBy::Label(_)) => labels.get(&(row.get(4)?, row.get(5)?)).map(String::as_str),
-            _ => row.get_ref(3)?.as_str_or_null()?,
+        let group = match query.by {
+            Some(GroupBy::Label(_)) => {
+                let place: (i64, i64) = (row.get(4)?, row.get(5)?);
+                while labelled.next_if(|(other, _)| *other < place).is_some() {}
+                labelled.next_if(|(other, _)| *other == place).map_or(UNNAMED, |(_, group)| group)
+            }
+            _ => tallies.group(row.get_ref(3)?.as_str_or_null()?),
         };
-        let ended = Ended::read(row)?;
-        tallies.add(label, query.by.is_some(), |tally| tally.add_ended(&ended));
+        tallies.add_ended(group, &Ended::read(row)?);
     }
     Ok(tallies)
 }
 
-/// Who has a label, and its value.
-fn labels(connection: &Connection, key: &str) -> rusqlite::Result<HashMap<(i64, i64), String>> {
-    connection
-        .prepare_cached("SELECT start_ms, id, value FROM labels WHERE key = ?1")?
-        .query_map([key], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?
-        .collect()
+/// Who has a label.
+#[derive(Default)]
+struct Labels {
+    /// Its values, each once and in order.
+    names: Vec<String>,
+    /// Where the sessions are in the order of `past`, and of which group they are.
+    sessions: Vec<((i64, i64), usize)>,
+}
+
+fn labels(connection: &Connection, key: &str) -> rusqlite::Result<Labels> {
+    let mut select = connection.prepare_cached(
+        "SELECT start_ms, id, value FROM labels WHERE key = ?1 ORDER BY value, start_ms, id",
+    )?;
+    let mut rows = select.query([key])?;
+    let mut labels = Labels::default();
+    while let Some(row) = rows.next()? {
+        let value = row.get_ref(2)?.as_str()?;
+        if labels.names.last().is_none_or(|last| last != value) {
+            labels.names.push(value.to_owned());
+        }
+        // Group 0 is of those without a name.
+        labels.sessions.push(((row.get(0)?, row.get(1)?), labels.names.len()));
+    }
+    labels.sessions.sort_unstable();
+    Ok(labels)
 }
 
 /// One session that has ended.
@@ -138,69 +160,130 @@ impl Ended {
     }
 }
 
-#[derive(Debug, Default)]
-struct Tallies {
-    overall: Tally,
-    named: HashMap<String, Tally>,
-    unnamed: Tally,
-}
+/// The group of those that have nothing in common.
+const UNNAMED: usize = 0;
 
-#[derive(Debug, Default)]
-struct Tally {
-    numbers: Numbers,
-    took_ms: Vec<u64>,
+#[derive(Debug)]
+struct Tallies {
+    /// Names of the groups from 1 on, in order; there may be as many as sessions.
+    names: Vec<String>,
+    /// Names of the groups that follow those.
+    more: HashMap<String, usize>,
+    groups: Vec<Numbers>,
+    /// Of those that ended: their groups, and how long they took.
+    took_ms: Vec<(usize, u64)>,
 }
 
 impl Tallies {
-    fn add(&mut self, key: Option<&str>, grouped: bool, add: impl Fn(&mut Tally)) {
-        add(&mut self.overall);
-        match key {
-            Some(key) => match self.named.get_mut(key) {
-                Some(tally) => add(tally),
-                None => add(self.named.entry(key.to_owned()).or_default()),
-            },
-            None if grouped => add(&mut self.unnamed),
-            None => {}
-        }
+    fn new(names: Vec<String>) -> Self {
+        let groups = vec![Numbers::default(); 1 + names.len()];
+        Self { names, more: HashMap::new(), groups, took_ms: Vec::new() }
     }
 
-    fn into_stats(self) -> Stats {
-        let named = self.named.into_iter().map(|(key, tally)| (Some(key), tally));
-        let unnamed = std::iter::once((None, self.unnamed));
-        let mut groups: Vec<_> = named
-            .chain(unnamed)
-            .map(|(key, tally)| (key, tally.into_numbers()))
+    fn group(&mut self, name: Option<&str>) -> usize {
+        let Some(name) = name else { return UNNAMED };
+        if let Ok(index) = self.names.binary_search_by(|known| known.as_str().cmp(name)) {
+            return index + 1;
+        }
+        if let Some(group) = self.more.get(name) {
+            return *group;
+        }
+        let group = self.groups.len();
+        self.groups.push(Numbers::default());
+        self.more.insert(name.to_owned(), group);
+        group
+    }
+
+    fn add_living(&mut self, name: Option<&str>, retries: u64) {
+        let group = self.group(name);
+        let numbers = &mut self.groups[group];
+        numbers.active += 1;
+        numbers.add(retries);
+    }
+
+    fn add_ended(&mut self, group: usize, ended: &Ended) {
+        self.groups[group].add_ended(ended);
+        self.took_ms.push((group, ended.took_ms));
+    }
+
+    fn into_stats(mut self, grouped: bool) -> Stats {
+        let mut overall = Numbers::default();
+        for numbers in &self.groups {
+            overall.add_all(numbers);
+        }
+        let mut took_ms: Vec<u64> = self.took_ms.iter().map(|(_, ms)| *ms).collect();
+        overall.take_times(&mut took_ms);
+        if !grouped {
+            return Stats { overall, groups: Vec::new() };
+        }
+        self.spread_times(&mut took_ms);
+        let mut more: Vec<_> = self.more.into_iter().collect();
+        more.sort_unstable_by_key(|(_, group)| *group);
+        let names = self.names.into_iter().chain(more.into_iter().map(|(name, _)| name));
+        let mut groups: Vec<_> = std::iter::once(None)
+            .chain(names.map(Some))
+            .zip(self.groups)
             .filter(|(_, numbers)| numbers.sessions > 0)
             .collect();
         groups.sort_by(|(a, x), (b, y)| y.sessions.cmp(&x.sessions).then_with(|| a.cmp(b)));
-        Stats { overall: self.overall.into_numbers(), groups }
+        Stats { overall, groups }
+    }
+
+    /// Gives each group its times: one after another in `times`, which is as long as all.
+    fn spread_times(&mut self, times: &mut [u64]) {
+        let mut end = 0;
+        let mut free = Vec::with_capacity(self.groups.len());
+        for numbers in &self.groups {
+            free.push(end);
+            end += numbers.ended();
+        }
+        for (group, ms) in &self.took_ms {
+            times[free[*group]] = *ms;
+            free[*group] += 1;
+        }
+        for (numbers, end) in self.groups.iter_mut().zip(free) {
+            let begin = end - numbers.ended();
+            numbers.take_times(&mut times[begin..end]);
+        }
     }
 }
 
-impl Tally {
+impl Numbers {
+    fn add(&mut self, retries: u64) {
+        self.sessions += 1;
+        self.retries += retries;
+        self.retried += u64::from(retries > 0);
+    }
+
     fn add_ended(&mut self, ended: &Ended) {
-        let numbers = &mut self.numbers;
-        numbers.sessions += 1;
+        self.add(ended.retries);
         match ended.status {
-            Some(Status::Completed) => numbers.completed += 1,
-            Some(Status::Failed) => numbers.failed += 1,
-            Some(Status::Cancelled) => numbers.cancelled += 1,
-            Some(Status::Timeout) => numbers.timeout += 1,
+            Some(Status::Completed) => self.completed += 1,
+            Some(Status::Failed) => self.failed += 1,
+            Some(Status::Cancelled) => self.cancelled += 1,
+            Some(Status::Timeout) => self.timeout += 1,
             Some(Status::Running | Status::Recovering) | None => {}
         }
-        self.took_ms.push(ended.took_ms);
-        self.add_retries(ended.retries);
     }
 
-    fn add_retries(&mut self, retries: u64) {
-        self.numbers.retries += retries;
-        self.numbers.retried += u64::from(retries > 0);
+    fn add_all(&mut self, others: &Self) {
+        self.sessions += others.sessions;
+        self.active += others.active;
+        self.completed += others.completed;
+        self.failed += others.failed;
+        self.cancelled += others.cancelled;
+        self.timeout += others.timeout;
+        self.retries += others.retries;
+        self.retried += others.retried;
     }
 
-    fn into_numbers(mut self) -> Numbers {
-        let median_ms = percentile(&mut self.took_ms, 50);
-        let p95_ms = percentile(&mut self.took_ms, 95);
-        Numbers { median_ms, p95_ms, ..self.numbers }
+    fn ended(&self) -> usize {
+        usize::try_from(self.sessions - self.active).unwrap_or(usize::MAX)
+    }
+
+    fn take_times(&mut self, took_ms: &mut [u64]) {
+        self.median_ms = percentile(took_ms, 50);
+        self.p95_ms = percentile(took_ms, 95);
     }
 }
 

@@ -45,6 +45,11 @@ fn held(session: SessionId, ms: u64, name: &str) -> Vec<Draft> {
     ]
 }
 
+fn rows(path: &Path, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Connection::open(path).unwrap().query_row(&sql, [], |row| row.get(0)).unwrap()
+}
+
 fn summaries(journal: &Journal) -> Vec<Seq> {
     let query = EventQuery { kinds: vec!["session_summarised".into()], ..EventQuery::default() };
     journal.events(&query).unwrap().into_iter().map(|event| event.seq).collect()
@@ -112,14 +117,11 @@ async fn one_summary_is_enough_and_it_keeps_nothing_alive() {
 
     assert_eq!(summaries(&journal), []);
     assert_eq!(differing(&journal).await, []);
-    let connection = Connection::open(&path).unwrap();
     for (table, want) in [("sessions", 0), ("creations", 0), ("past", 0), ("labels", 0)]
         .into_iter()
         .chain([("idempotency", 0), ("summaries", 0), ("sources", 1), ("events", 1)])
     {
-        let sql = format!("SELECT count(*) FROM {table}");
-        let rows: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
-        assert_eq!(rows, want, "{table}");
+        assert_eq!(rows(&path, table), want, "{table}");
     }
 }
 
@@ -173,6 +175,35 @@ async fn a_tombstone_outlives_the_cut_that_its_session_crosses() {
     assert_eq!(differing(&journal).await, []);
 }
 
+#[tokio::test]
+async fn a_session_that_was_created_again_after_the_cut_goes_with_that_event() {
+    for rebuilt in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = open(&path);
+        let creations = || rows(&path, "repeated");
+        // Events 1 to 3; 4 and 5 are the same creation again, and that it was refused.
+        journal.append(held(id(1), 0, "a")).await.unwrap();
+        journal.append(vec![draft(id(1), 9, labelled("a"))]).await.unwrap();
+        journal.append(vec![draft(None, 10, Change::ConfigReloaded)]).await.unwrap();
+        assert_eq!(creations(), 1);
+        if rebuilt {
+            assert_eq!(differing(&journal).await, []);
+        }
+        let before = journal.session(id(1)).unwrap();
+
+        assert_eq!(trim(&journal, &path, 4).await.sessions, []);
+        assert_eq!(journal.session(id(1)).unwrap(), before);
+        assert_eq!(differing(&journal).await, []);
+        assert_eq!(journal.session(id(1)).unwrap(), before, "and no rebuild makes it live");
+
+        assert_eq!(trim(&journal, &path, 5).await.sessions, [id(1)]);
+        assert_eq!(differing(&journal).await, []);
+        assert_eq!(journal.session(id(1)).unwrap(), None);
+        assert_eq!(creations(), 0);
+    }
+}
+
 /// One event of a story: what, and of which session.
 fn arbitrary_draft() -> impl Strategy<Value = (u64, Change)> {
     let change = prop_oneof![
@@ -185,6 +216,7 @@ fn arbitrary_draft() -> impl Strategy<Value = (u64, Change)> {
         (1..200u16).prop_map(resized),
         Just(stopped()),
         Just(removed()),
+        Just(labelled("a")),
         Just(hook("x")),
         prop::sample::select(every_change()),
     ];
@@ -207,8 +239,7 @@ proptest! {
         size in 1..9usize,
     ) {
         let creations = (0..4).map(|session| (session, labelled("a")));
-        let kinds = ["session_created", "session_summarised"];
-        let others = story.into_iter().filter(|(_, change)| !kinds.contains(&change.kind()));
+        let others = story.into_iter().filter(|(_, change)| change.kind() != "session_summarised");
         let mut delivered: Vec<_> = creations.chain(others).enumerate().map(|(index, (session, change))| {
             let mut change = change;
             if let Change::SessionCreated(created) = &mut change {
