@@ -4,6 +4,7 @@ use std::{
     env,
     io::Write,
     os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,6 +14,7 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 use wk_api::{DaemonStatus, RuleStatus};
 
 use super::ShortFormat;
@@ -25,6 +27,9 @@ use crate::{
     table::{self, Cell},
     text::span,
 };
+
+/// How long a daemon that was killed may seem to be there.
+const DYING: Duration = Duration::from_secs(2);
 
 /// Start, stop and look at the daemon
 ///
@@ -118,10 +123,17 @@ pub(crate) async fn run(
 
 /// How the daemon is; none where nobody answers.
 async fn ask(context: &Context) -> anyhow::Result<Option<DaemonStatus>> {
-    match context.daemon.client().get("/daemon", &()).await {
-        Ok(status) => Ok(Some(status)),
-        Err(error) if error.is_not_running() => Ok(None),
-        Err(error) => Err(error.into()),
+    let deadline = Instant::now() + DYING;
+    loop {
+        match context.daemon.client().get("/daemon", &()).await {
+            Ok(status) => return Ok(Some(status)),
+            Err(error) if error.is_not_running() => return Ok(None),
+            // Its door outlives a killed daemon for a moment, in a child that it had just begun.
+            Err(error) if error.is_closed() && Instant::now() < deadline => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
