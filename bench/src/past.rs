@@ -40,7 +40,7 @@ fn life(number: u64, at: i64) -> [Draft; 4] {
     let started = AttemptStarted {
         attempt: 1,
         process: Some(process(4711)),
-        holder: process(4710),
+        holder: Some(process(4710)),
         cgroup: None,
         cols: 80,
         rows: 24,

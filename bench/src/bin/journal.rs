@@ -278,7 +278,7 @@ fn started() -> Change {
     Change::AttemptStarted(AttemptStarted {
         attempt: 1,
         process: Some(process(4711)),
-        holder: process(4710),
+        holder: Some(process(4710)),
         cgroup: Some("user.slice/user-1000.slice/wk/k7f3q2m9x1ab".to_owned()),
         cols: 80,
         rows: 24,

@@ -69,7 +69,9 @@ impl Part {
             | Change::SessionRepaired
             | Change::SessionStopped(_)
             | Change::SessionClosed { .. }
-            | Change::SessionRemoved { .. } => Self::Moves,
+            | Change::SessionRemoved { .. }
+            | Change::VerdictReached(_)
+            | Change::SessionRenamed { .. } => Self::Moves,
             Change::OutputGap(_)
             | Change::LimitWarning(_)
             | Change::LimitExceeded(_)
@@ -84,7 +86,19 @@ impl Part {
             | Change::DaemonStopped
             | Change::JournalGap(_)
             | Change::Other { .. } => Self::Touches,
-            Change::TransitionRefused { .. } => Self::None,
+            Change::TransitionRefused { .. }
+            | Change::SessionDeathDetected(_)
+            | Change::MassDeath(_)
+            | Change::SignalSeen(_)
+            | Change::ExitSeen(_)
+            | Change::OomVictimSeen(_)
+            | Change::CommandSeen(_)
+            | Change::WitnessStarted(_)
+            | Change::WitnessLost(_)
+            | Change::TmuxServerSeen(_)
+            | Change::TmuxServerGone(_)
+            | Change::TmuxHealth(_)
+            | Change::TmuxLayoutChanged(_) => Self::None,
         }
     }
 }

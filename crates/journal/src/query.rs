@@ -122,7 +122,7 @@ impl SessionQuery {
             && !(self.active && ended.is_some())
             && (!self.failed || matches!(status, Some(Status::Failed | Status::Timeout)))
             && (self.kinds.is_empty() || self.kinds.contains(&created.session_kind))
-            && is(&self.name, &created.name)
+            && (self.name.is_none() || self.name.as_deref() == session.name())
             && is(&self.agent_id, &created.agent_id)
             && is(&self.component, &created.component_name)
             && is(&self.username, &created.username)

@@ -44,7 +44,7 @@ impl Journal {
             return Ok(Resolved::One(session));
         }
         let living = self.live();
-        let named = |session: &&Arc<Session>| session.created.name.as_deref() == Some(text);
+        let named = |session: &&Arc<Session>| session.name() == Some(text);
         match Resolved::from(living.iter().filter(named).cloned().collect::<Vec<_>>()) {
             Resolved::None => {}
             resolved => return Ok(resolved),

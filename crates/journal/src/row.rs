@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use wk_model::{
     Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Seq, Session, SessionId, Stopped,
-    Time,
+    Time, VerdictSummary,
 };
 
 use crate::{
@@ -43,6 +43,8 @@ struct State {
     size: Option<(u16, u16)>,
     gaps: u32,
     usage: Option<HolderUsage>,
+    renamed: Option<String>,
+    verdict: Option<VerdictSummary>,
     removed: bool,
     changed_at: Time,
 }
@@ -67,6 +69,8 @@ pub(crate) fn read_session(row: &Row<'_>) -> rusqlite::Result<Arc<Session>> {
         size: state.size,
         gaps: state.gaps,
         usage: state.usage,
+        renamed: state.renamed,
+        verdict: state.verdict,
         removed: state.removed,
         changed_at: state.changed_at,
     }))
@@ -223,6 +227,8 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         size,
         gaps,
         usage,
+        renamed,
+        verdict,
         removed,
         changed_at,
     } = session;
@@ -240,6 +246,8 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         size: *size,
         gaps: *gaps,
         usage: *usage,
+        renamed: renamed.clone(),
+        verdict: verdict.clone(),
         removed: *removed,
         changed_at: *changed_at,
     })

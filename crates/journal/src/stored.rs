@@ -57,6 +57,20 @@ pub const KNOWN: &[&str] = &[
     "on_finish_ended",
     "breaker_opened",
     "breaker_closed",
+    "verdict_reached",
+    "session_death_detected",
+    "mass_death",
+    "signal_seen",
+    "exit_seen",
+    "oom_victim_seen",
+    "command_seen",
+    "witness_started",
+    "witness_lost",
+    "tmux_server_seen",
+    "tmux_server_gone",
+    "tmux_health",
+    "tmux_layout_changed",
+    "session_renamed",
     "config_reloaded",
     "daemon_started",
     "daemon_stopped",
@@ -83,6 +97,11 @@ struct Closed {
 #[derive(Serialize, Deserialize)]
 struct Removed {
     by: Requester,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Renamed {
+    name: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,6 +141,20 @@ pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
         Change::OnFinishEnded(data) => to_string(data),
         Change::BreakerOpened(data) => to_string(data),
         Change::BreakerClosed(data) => to_string(data),
+        Change::VerdictReached(data) => to_string(data),
+        Change::SessionDeathDetected(data) => to_string(data),
+        Change::MassDeath(data) => to_string(data),
+        Change::SignalSeen(data) => to_string(data),
+        Change::ExitSeen(data) => to_string(data),
+        Change::OomVictimSeen(data) => to_string(data),
+        Change::CommandSeen(data) => to_string(data),
+        Change::WitnessStarted(data) => to_string(data),
+        Change::WitnessLost(data) => to_string(data),
+        Change::TmuxServerSeen(data) => to_string(data),
+        Change::TmuxServerGone(data) => to_string(data),
+        Change::TmuxHealth(data) => to_string(data),
+        Change::TmuxLayoutChanged(data) => to_string(data),
+        Change::SessionRenamed { name } => to_string(&Renamed { name: name.clone() }),
         Change::DaemonStarted { process, version } => {
             to_string(&DaemonStarted { process: *process, version: version.clone() })
         }
@@ -207,6 +240,20 @@ fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
         "on_finish_ended" => Change::OnFinishEnded(from_str(data)?),
         "breaker_opened" => Change::BreakerOpened(from_str(data)?),
         "breaker_closed" => Change::BreakerClosed(from_str(data)?),
+        "verdict_reached" => Change::VerdictReached(from_str(data)?),
+        "session_death_detected" => Change::SessionDeathDetected(from_str(data)?),
+        "mass_death" => Change::MassDeath(from_str(data)?),
+        "signal_seen" => Change::SignalSeen(from_str(data)?),
+        "exit_seen" => Change::ExitSeen(from_str(data)?),
+        "oom_victim_seen" => Change::OomVictimSeen(from_str(data)?),
+        "command_seen" => Change::CommandSeen(from_str(data)?),
+        "witness_started" => Change::WitnessStarted(from_str(data)?),
+        "witness_lost" => Change::WitnessLost(from_str(data)?),
+        "tmux_server_seen" => Change::TmuxServerSeen(from_str(data)?),
+        "tmux_server_gone" => Change::TmuxServerGone(from_str(data)?),
+        "tmux_health" => Change::TmuxHealth(from_str(data)?),
+        "tmux_layout_changed" => Change::TmuxLayoutChanged(from_str(data)?),
+        "session_renamed" => Change::SessionRenamed { name: from_str::<Renamed>(data)?.name },
         "config_reloaded" => Change::ConfigReloaded,
         "daemon_started" => {
             let DaemonStarted { process, version } = from_str(data)?;
@@ -237,7 +284,7 @@ mod tests {
     /// Journals hold this for years: a line here may gain fields, and change in no other way.
     #[rustfmt::skip]
     const STORED: &[(&str, &str)] = &[
-        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","on_finish":true,"idempotency_key":"key-1"}"#),
+        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","watched":false,"on_finish":true,"idempotency_key":"key-1"}"#),
         ("session_queued", r#"{"waits_for":{"what":"slot","scope":"overall"}}"#),
         ("session_admitted", r#"{"attempt":1,"instance":"work"}"#),
         ("attempt_started", r#"{"attempt":1,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234},"cgroup":"wk/a","cols":80,"rows":24,"limits":[{"limit":"memory","value":1024,"mechanism":"cgroup_v1"}]}"#),
@@ -257,13 +304,27 @@ mod tests {
         ("session_stopped", r#"{"by":{"uid":1000,"pid":42,"client":"wk"},"grace_ms":10000}"#),
         ("session_closed", r#"{"outcome":"cancelled"}"#),
         ("session_removed", r#"{"by":{"uid":1000,"pid":42,"client":"wk"}}"#),
-        ("session_summarised", r#"{"session":{"id":"28t5cy4tqkff","created":{"name":"a","session_kind":"command","command":["true"],"working_directory":null,"uid":null,"username":null,"hostname":null,"platform":null,"parent_id":null,"external_id":null,"template":null,"labels":{},"agent_id":null,"component_name":null,"metadata":{},"terminal":true,"recorded":false,"keep_descendants":false,"limits":{},"recovery":{"enabled":true,"retries":0,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":false,"patterns":[]},"health":{},"after":null,"on_finish":false,"idempotency_key":null},"start_time":"2025-11-11T05:20:32.521Z","life":{"phase":"starting"},"attempt":0,"attempt_time":null,"recovery":{"spent":0,"since":null,"total":0},"stop":null,"instance":null,"limits":[],"conditions":[],"cgroup":null,"size":null,"gaps":0,"usage":null,"removed":false,"changed_at":"2025-11-11T05:20:32.521Z"},"last":{"boot":"00000000-0000-0000-0000-000000000001","boot_ns":5,"seq":7}}"#),
+        ("session_summarised", r#"{"session":{"id":"28t5cy4tqkff","created":{"name":"a","session_kind":"command","command":["true"],"working_directory":null,"uid":null,"username":null,"hostname":null,"platform":null,"parent_id":null,"external_id":null,"template":null,"labels":{},"agent_id":null,"component_name":null,"metadata":{},"terminal":true,"recorded":false,"keep_descendants":false,"limits":{},"recovery":{"enabled":true,"retries":0,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":false,"patterns":[]},"health":{},"after":null,"watched":false,"on_finish":false,"idempotency_key":null},"start_time":"2025-11-11T05:20:32.521Z","life":{"phase":"starting"},"attempt":0,"attempt_time":null,"recovery":{"spent":0,"since":null,"total":0},"stop":null,"instance":null,"limits":[],"conditions":[],"cgroup":null,"size":null,"gaps":0,"usage":null,"renamed":null,"verdict":null,"removed":false,"changed_at":"2025-11-11T05:20:32.521Z"},"last":{"boot":"00000000-0000-0000-0000-000000000001","boot_ns":5,"seq":7}}"#),
         ("orphan_found", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
         ("orphan_ended", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"comm":"sleep","command":["sleep","60"],"signal":15}"#),
         ("on_finish_started", r#"{"attempt":1}"#),
         ("on_finish_ended", r#"{"attempt":1,"ending":{"how":"exited","code":0},"timed_out":false,"duration_ms":7}"#),
         ("breaker_opened", r#"{"template":"claude","instance":"work","until":"2025-11-11T06:00:00.000Z"}"#),
         ("breaker_closed", r#"{"template":"claude","instance":"work","by":{"uid":1000,"pid":42,"client":"wk"}}"#),
+        ("verdict_reached", r#"{"attempt":1,"end_time":"2025-11-11T05:20:32.521Z","revision":1,"settled":true,"cause":"killed","signal":9,"exit_code":null,"culprit":{"pid":42,"start_time":1234,"comm":"pkill","argv":["pkill","-9"],"uid":1000,"username":"ann","ancestry":[{"pid":41,"start_time":1200,"comm":"cron","argv":["/usr/sbin/cron"]}],"session_id":null},"scope":{"kind":"targeted","deaths":["28t5cy4tqkff"],"within_ms":0,"shared":null},"confidence":"certain","summary":"killed by pkill (42)","outcome":"failed","unexpected":true,"evidence":[{"at":"2025-11-11T05:20:32.521Z","source":"witness","text":"SIGKILL from pkill (42)"}],"alternatives":[{"cause":"oom-system","confidence":"possible","text":"memory was short"}],"missing":["the kernel log"],"before":{"age_seconds":60,"last_command":null,"last_output":null,"output_bytes":null,"watched_seconds":0,"observations":0,"since_last_observation_ms":null,"active_sessions":0,"other_active_sessions":[],"host":{"memory_used_bytes":null,"memory_total_bytes":null,"cpu_percent":null,"memory_pressure":null,"io_pressure":null,"cpu_pressure":null,"disk_free_bytes":null},"samples":[],"tmux_sessions":null,"tmux_processes":null},"advice":["look at crontab"]}"#),
+        ("session_death_detected", r#"{"attempt":1,"cause":"killed","summary":"killed by pkill (42)"}"#),
+        ("mass_death", r#"{"cause":"killed","scope":{"kind":"targeted","deaths":["28t5cy4tqkff"],"within_ms":0,"shared":null},"culprit":{"pid":42,"start_time":1234,"comm":"pkill","argv":["pkill","-9"],"uid":1000,"username":"ann","ancestry":[{"pid":41,"start_time":1200,"comm":"cron","argv":["/usr/sbin/cron"]}],"session_id":null},"summary":"3 sessions were killed by pkill (42)"}"#),
+        ("signal_seen", r#"{"signal":9,"code":0,"delivery":"delivered","sender":{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":42,"start_time":1234},"comm":"pkill","argv":["pkill","-9"],"uid":1000,"ancestry":[{"pid":41,"start_time":1200,"comm":"cron","argv":["/usr/sbin/cron"]}],"cgroup":77,"tty":null},"sender_exits":false,"sender_is_kernel":false,"kill_argument":7,"target":{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"comm":"node","parent":6,"root":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234}}}"#),
+        ("exit_seen", r#"{"target":{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"comm":"node","parent":6,"root":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234}},"code":null,"signal":9,"core_dumped":false}"#),
+        ("oom_victim_seen", r#"{"target":{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"comm":"node","parent":6,"root":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234}}}"#),
+        ("command_seen", r#"{"process":{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":42,"start_time":1234},"comm":"pkill","argv":["pkill","-9"],"uid":1000,"ancestry":[{"pid":41,"start_time":1200,"comm":"cron","argv":["/usr/sbin/cron"]}],"cgroup":77,"tty":null}}"#),
+        ("witness_started", r#"{"version":"0.1.0","generation":"g1"}"#),
+        ("witness_lost", r#"{"reason":"full","records":3}"#),
+        ("tmux_server_seen", r#"{"server":{"boot":"00000000-0000-0000-0000-000000000001","pid":8,"start_time":1234},"socket":"/tmp/tmux-1000/default","version":"3.3a","sessions":2}"#),
+        ("tmux_server_gone", r#"{"server":{"boot":"00000000-0000-0000-0000-000000000001","pid":8,"start_time":1234},"socket":"/tmp/tmux-1000/default","exit_code":null,"signal":9,"sessions":["28t5cy4tqkff"]}"#),
+        ("tmux_health", r#"{"server":{"boot":"00000000-0000-0000-0000-000000000001","pid":8,"start_time":1234},"socket":"/tmp/tmux-1000/default","sessions":2,"processes":5,"memory_bytes":4096,"age_seconds":60,"socket_exists":true}"#),
+        ("tmux_layout_changed", r#"{"windows":[{"index":0,"name":"sh","layout":"b25d,80x24,0,0,0","active":true,"panes":[{"id":"%0","index":0,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"tty":"/dev/pts/3","working_directory":"/srv","start_command":"","current_command":"sleep","current_argv":["sleep","60"]}]}]}"#),
+        ("session_renamed", r#"{"name":"web-2"}"#),
         ("config_reloaded", r#"{}"#),
         ("daemon_started", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":5,"start_time":1234},"version":"0.1.0"}"#),
         ("daemon_stopped", r#"{}"#),

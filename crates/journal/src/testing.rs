@@ -4,12 +4,16 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Map, json};
 use wk_model::{
-    Admitted, AttemptExited, AttemptStarted, BootId, BreakerClosed, BreakerOpened, Category,
-    Change, Condition, Created, Draft, Ending, Event, FailurePattern, HealthChanged, HealthOptions,
-    HeldLimit, HolderUsage, JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, Mechanism,
-    Moment, OnFinishEnded, OnFinishStarted, OnStale, Orphan, Outcome, OutputGap, Parked, ProcessId,
-    ProcessUse, Queued, Recovering, RecoveryOptions, Requester, Resized, Restarted, Seq, Session,
-    SessionId, Source, Stopped, Summary, Time, Unreachable, WaitsFor,
+    Admitted, Alternative, Ancestor, AttemptExited, AttemptStarted, Before, BootId, BreakerClosed,
+    BreakerOpened, Category, Cause, Change, CommandSeen, Condition, Confidence, Created, Culprit,
+    DeathDetected, Delivery, Draft, Ending, Event, EvidenceLine, ExitSeen, FailurePattern,
+    HealthChanged, HealthOptions, HeldLimit, HolderUsage, JournalGap, Kind, LastMove, LimitKind,
+    LimitReached, Limits, MassDeath, Mechanism, Moment, OnFinishEnded, OnFinishStarted, OnStale,
+    OomVictimSeen, Orphan, Outcome, OutputGap, Parked, ProcessId, ProcessUse, Queued, Recovering,
+    RecoveryOptions, Requester, Resized, Restarted, Scope, ScopeKind, SeenProcess, Seq, Session,
+    SessionId, SignalSeen, Source, Stopped, Summary, Target, Time, TmuxHealth, TmuxLayout,
+    TmuxPane, TmuxServerGone, TmuxServerSeen, TmuxWindow, Unreachable, Verdict, WaitsFor,
+    WitnessLost, WitnessStarted,
 };
 
 use crate::Journal;
@@ -80,7 +84,7 @@ pub(crate) fn started(attempt: u32) -> Change {
     Change::AttemptStarted(AttemptStarted {
         attempt,
         process: Some(process(7)),
-        holder: process(6),
+        holder: Some(process(6)),
         cgroup: Some("wk/a".to_owned()),
         cols: 80,
         rows: 24,
@@ -185,12 +189,153 @@ pub(crate) fn every_change() -> Vec<Change> {
             instance: "work".to_owned(),
             by: Some(requester()),
         }),
+        Change::VerdictReached(Box::new(verdict())),
+        Change::SessionDeathDetected(DeathDetected {
+            attempt: 1,
+            cause: Cause::Killed,
+            summary: "killed by pkill (42)".to_owned(),
+        }),
+        Change::MassDeath(Box::new(MassDeath {
+            cause: Cause::Killed,
+            scope: verdict().scope,
+            culprit: verdict().culprit,
+            summary: "3 sessions were killed by pkill (42)".to_owned(),
+        })),
+        Change::SignalSeen(Box::new(SignalSeen {
+            signal: 9,
+            code: 0,
+            delivery: Delivery::Delivered,
+            sender: seen_process(),
+            sender_exits: false,
+            sender_is_kernel: false,
+            kill_argument: Some(7),
+            target: target(),
+        })),
+        Change::ExitSeen(ExitSeen {
+            target: target(),
+            code: None,
+            signal: Some(9),
+            core_dumped: false,
+        }),
+        Change::OomVictimSeen(OomVictimSeen { target: target() }),
+        Change::CommandSeen(Box::new(CommandSeen { process: seen_process() })),
+        Change::WitnessStarted(WitnessStarted {
+            version: "0.1.0".to_owned(),
+            generation: "g1".to_owned(),
+        }),
+        Change::WitnessLost(WitnessLost { reason: "full".to_owned(), records: Some(3) }),
+        Change::TmuxServerSeen(TmuxServerSeen {
+            server: process(8),
+            socket: "/tmp/tmux-1000/default".to_owned(),
+            version: "3.3a".to_owned(),
+            sessions: 2,
+        }),
+        Change::TmuxServerGone(TmuxServerGone {
+            server: process(8),
+            socket: "/tmp/tmux-1000/default".to_owned(),
+            exit_code: None,
+            signal: Some(9),
+            sessions: vec![id(1)],
+        }),
+        Change::TmuxHealth(TmuxHealth {
+            server: process(8),
+            socket: "/tmp/tmux-1000/default".to_owned(),
+            sessions: Some(2),
+            processes: 5,
+            memory_bytes: 4096,
+            age_seconds: 60,
+            socket_exists: true,
+        }),
+        Change::TmuxLayoutChanged(TmuxLayout {
+            windows: vec![TmuxWindow {
+                index: 0,
+                name: "sh".to_owned(),
+                layout: "b25d,80x24,0,0,0".to_owned(),
+                active: true,
+                panes: vec![TmuxPane {
+                    id: "%0".to_owned(),
+                    index: 0,
+                    process: Some(process(9)),
+                    tty: "/dev/pts/3".to_owned(),
+                    working_directory: "/srv".to_owned(),
+                    start_command: String::new(),
+                    current_command: "sleep".to_owned(),
+                    current_argv: vec!["sleep".to_owned(), "60".to_owned()],
+                }],
+            }],
+        }),
+        Change::SessionRenamed { name: "web-2".to_owned() },
         Change::ConfigReloaded,
         Change::DaemonStarted { process: process(5), version: "0.1.0".to_owned() },
         Change::DaemonStopped,
         Change::JournalGap(JournalGap { events: Some(3), reason: "full disk".to_owned() }),
         hook("cargo test"),
     ]
+}
+
+fn verdict() -> Verdict {
+    Verdict {
+        attempt: 1,
+        end_time: Time::from_millis(START),
+        revision: 1,
+        settled: true,
+        cause: Cause::Killed,
+        signal: Some(9),
+        exit_code: None,
+        culprit: Some(Culprit {
+            pid: 42,
+            start_time: Some(1234),
+            comm: "pkill".to_owned(),
+            argv: vec!["pkill".to_owned(), "-9".to_owned()],
+            uid: Some(1000),
+            username: Some("ann".to_owned()),
+            ancestry: vec![ancestor()],
+            session_id: None,
+        }),
+        scope: Scope { kind: ScopeKind::Targeted, deaths: vec![id(1)], within_ms: 0, shared: None },
+        confidence: Confidence::Certain,
+        summary: "killed by pkill (42)".to_owned(),
+        outcome: Outcome::Failed,
+        unexpected: true,
+        evidence: vec![EvidenceLine {
+            at: Some(Time::from_millis(START)),
+            source: "witness".to_owned(),
+            text: "SIGKILL from pkill (42)".to_owned(),
+        }],
+        alternatives: vec![Alternative {
+            cause: Cause::OomSystem,
+            confidence: Confidence::Possible,
+            text: "memory was short".to_owned(),
+        }],
+        missing: vec!["the kernel log".to_owned()],
+        before: Some(Before { age_seconds: 60, ..Before::default() }),
+        advice: vec!["look at crontab".to_owned()],
+    }
+}
+
+fn ancestor() -> Ancestor {
+    Ancestor {
+        pid: 41,
+        start_time: 1200,
+        comm: "cron".to_owned(),
+        argv: vec!["/usr/sbin/cron".to_owned()],
+    }
+}
+
+fn seen_process() -> SeenProcess {
+    SeenProcess {
+        process: process(42),
+        comm: "pkill".to_owned(),
+        argv: vec!["pkill".to_owned(), "-9".to_owned()],
+        uid: 1000,
+        ancestry: vec![ancestor()],
+        cgroup: Some(77),
+        tty: None,
+    }
+}
+
+fn target() -> Target {
+    Target { process: process(7), comm: "node".to_owned(), parent: 6, root: process(6) }
 }
 
 fn summary() -> Summary {
@@ -298,6 +443,8 @@ fn full_creation() -> Created {
             hung_after_ms: None,
             on_stale: Some(OnStale::Stop),
         },
+        watched: false,
+        tmux: None,
         after: Some(id(2)),
         on_finish: true,
         idempotency_key: Some("key-1".to_owned()),

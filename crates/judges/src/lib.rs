@@ -3,4 +3,5 @@
 //! Pure: evidence is gathered elsewhere, and what follows from a verdict is done elsewhere.
 //! The same evidence always gives the same verdict.
 
+pub mod autopsy;
 pub mod health;

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Admitted, BreakerClosed, BreakerOpened, Ending, HealthChanged, HealthOptions, HeldLimit, Kind,
-    LimitKind, LimitReached, Limits, Moment, Parked, ProcessId, Queued, Recovering,
-    RecoveryOptions, SessionId, Summary, Time,
+    Admitted, BreakerClosed, BreakerOpened, CommandSeen, DeathDetected, Ending, ExitSeen,
+    HealthChanged, HealthOptions, HeldLimit, Kind, LimitKind, LimitReached, Limits, MassDeath,
+    Moment, OomVictimSeen, Parked, ProcessId, Queued, Recovering, RecoveryOptions, SessionId,
+    SignalSeen, Summary, Time, TmuxHealth, TmuxLayout, TmuxPlace, TmuxServerGone, TmuxServerSeen,
+    Verdict, WitnessLost, WitnessStarted,
 };
 
 /// An event's place in the journal; the first is 1.
@@ -33,6 +35,11 @@ impl Source {
     /// The daemon itself.
     pub fn daemon() -> Self {
         Self("daemon".into())
+    }
+
+    /// What the kernel told; its numbers begin anew with a generation.
+    pub fn witness(generation: &str) -> Self {
+        Self(format!("witness/{generation}"))
     }
 
     /// The holder of one attempt.
@@ -121,6 +128,30 @@ pub enum Change {
     /// An instance gets no sessions for a while.
     BreakerOpened(BreakerOpened),
     BreakerClosed(BreakerClosed),
+    /// Why the latest attempt ended, as far as is known by now.
+    VerdictReached(Box<Verdict>),
+    /// Nobody had meant it to end.
+    SessionDeathDetected(DeathDetected),
+    /// Several sessions died together.
+    MassDeath(Box<MassDeath>),
+    /// A signal that would end it was aimed at one of its processes.
+    SignalSeen(Box<SignalSeen>),
+    /// One of its processes has ended.
+    ExitSeen(ExitSeen),
+    OomVictimSeen(OomVictimSeen),
+    /// Somebody started a tmux client.
+    CommandSeen(Box<CommandSeen>),
+    WitnessStarted(WitnessStarted),
+    WitnessLost(WitnessLost),
+    TmuxServerSeen(TmuxServerSeen),
+    TmuxServerGone(TmuxServerGone),
+    TmuxHealth(TmuxHealth),
+    /// Its windows and panes are others than before.
+    TmuxLayoutChanged(TmuxLayout),
+    /// Its tmux name is another than before.
+    SessionRenamed {
+        name: String,
+    },
     ConfigReloaded,
     DaemonStarted {
         process: ProcessId,
@@ -169,6 +200,20 @@ impl Change {
             Self::OnFinishEnded(_) => "on_finish_ended",
             Self::BreakerOpened(_) => "breaker_opened",
             Self::BreakerClosed(_) => "breaker_closed",
+            Self::VerdictReached(_) => "verdict_reached",
+            Self::SessionDeathDetected(_) => "session_death_detected",
+            Self::MassDeath(_) => "mass_death",
+            Self::SignalSeen(_) => "signal_seen",
+            Self::ExitSeen(_) => "exit_seen",
+            Self::OomVictimSeen(_) => "oom_victim_seen",
+            Self::CommandSeen(_) => "command_seen",
+            Self::WitnessStarted(_) => "witness_started",
+            Self::WitnessLost(_) => "witness_lost",
+            Self::TmuxServerSeen(_) => "tmux_server_seen",
+            Self::TmuxServerGone(_) => "tmux_server_gone",
+            Self::TmuxHealth(_) => "tmux_health",
+            Self::TmuxLayoutChanged(_) => "tmux_layout_changed",
+            Self::SessionRenamed { .. } => "session_renamed",
             Self::ConfigReloaded => "config_reloaded",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopped => "daemon_stopped",
@@ -208,6 +253,11 @@ pub struct Created {
     pub health: HealthOptions,
     /// Starts when this session has ended well.
     pub after: Option<SessionId>,
+    /// It was found, not started: nobody of ours holds it, and it is never ended unasked.
+    pub watched: bool,
+    /// For kind `tmux`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tmux: Option<TmuxPlace>,
     /// A command is run when it is closed.
     pub on_finish: bool,
     /// A client that asks again with this key gets this session.
@@ -220,7 +270,9 @@ pub struct AttemptStarted {
     pub attempt: u32,
     /// None: the command could not be executed.
     pub process: Option<ProcessId>,
-    pub holder: ProcessId,
+    /// None: it was found, not started.
+    #[serde(default)]
+    pub holder: Option<ProcessId>,
     /// The attempt's cgroup v2 leaf, below the mount.
     pub cgroup: Option<String>,
     pub cols: u16,

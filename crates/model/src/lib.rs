@@ -4,6 +4,7 @@
 //! always rebuilds the same sessions. Everything else in the house depends on this room;
 //! it depends on nobody.
 
+mod cause;
 mod event;
 mod health;
 mod id;
@@ -18,7 +19,11 @@ mod session;
 mod signal;
 mod summary;
 mod time;
+mod tmux;
+mod verdict;
+mod witnessed;
 
+pub use cause::{Cause, Confidence, ScopeKind};
 pub use event::{
     AttemptExited, AttemptStarted, Change, Created, Draft, Event, HolderUsage, JournalGap,
     OnFinishEnded, OnFinishStarted, Orphan, OutputGap, Requester, Resized, Restarted, Seq, Source,
@@ -37,3 +42,14 @@ pub use session::{Refused, Session};
 pub use signal::{BadSignal, parse_signal, signal_name};
 pub use summary::{LastMove, Summary};
 pub use time::{Moment, Time};
+pub use tmux::{
+    TmuxHealth, TmuxLayout, TmuxPane, TmuxPlace, TmuxServerGone, TmuxServerSeen, TmuxWindow,
+};
+pub use verdict::{
+    Alternative, Ancestor, Before, Culprit, DeathDetected, EvidenceLine, HostState, MassDeath,
+    Scope, SessionSample, Verdict, VerdictSummary,
+};
+pub use witnessed::{
+    CommandSeen, Delivery, ExitSeen, OomVictimSeen, SeenProcess, SignalSeen, Target, WitnessLost,
+    WitnessStarted,
+};

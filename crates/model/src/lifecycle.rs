@@ -72,6 +72,8 @@ pub enum Ending {
     HolderLost,
     /// The machine went down.
     Rebooted,
+    /// It is gone, and whoever waited for it was not one of ours.
+    Gone,
     /// It was given up before an attempt ran.
     NeverRan {
         why: String,
@@ -83,9 +85,11 @@ impl Ending {
     pub fn exit_code(&self) -> Option<i32> {
         match self {
             Self::Exited { code } | Self::ExecFailed { code, .. } => Some(*code),
-            Self::Signaled { .. } | Self::HolderLost | Self::Rebooted | Self::NeverRan { .. } => {
-                None
-            }
+            Self::Signaled { .. }
+            | Self::HolderLost
+            | Self::Rebooted
+            | Self::Gone
+            | Self::NeverRan { .. } => None,
         }
     }
 
@@ -103,7 +107,7 @@ impl Ending {
             Self::Exited { code } | Self::ExecFailed { code, .. } => *code,
             Self::Signaled { signal, .. } => 128 + signal,
             // Nobody knows; 1 is "failed", and not a signal that never was.
-            Self::HolderLost | Self::Rebooted | Self::NeverRan { .. } => 1,
+            Self::HolderLost | Self::Rebooted | Self::Gone | Self::NeverRan { .. } => 1,
         }
     }
 
@@ -121,8 +125,10 @@ impl Ending {
             (None, _) if stopped => Outcome::Cancelled,
             (None, Self::Exited { code: 0 }) => Outcome::Completed,
             // A shell returns its last command's code: that says nothing of the session.
-            (None, Self::Exited { .. }) if kind == Kind::Shell => Outcome::Completed,
-            (None, Self::Exited { .. } | Self::Signaled { .. } | Self::HolderLost) => {
+            (None, Self::Exited { .. }) if matches!(kind, Kind::Shell | Kind::Tmux) => {
+                Outcome::Completed
+            }
+            (None, Self::Exited { .. } | Self::Signaled { .. } | Self::HolderLost | Self::Gone) => {
                 Outcome::Failed
             }
         }
@@ -251,6 +257,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words!(Kind, "kind", { Command = "command", Agent = "agent", Tmux = "tmux", Shell = "shell" });
 words!(Status, "status", {

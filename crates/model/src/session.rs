@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Admitted, AttemptExited, AttemptStarted, Change, Condition, Created, Ended, Ending, Event,
     HeldLimit, HolderUsage, Life, Outcome, Parked, Phase, Queued, Recovering, Recovery, Restarted,
-    Seq, SessionId, Status, Stopped, Time, Wait,
+    Seq, SessionId, Status, Stopped, Time, Verdict, VerdictSummary, Wait,
 };
 
 /// All that the journal knows of one session.
@@ -60,6 +60,12 @@ pub struct Session {
     /// As the holder last reported it, at the end of an attempt.
     #[serde(default)]
     pub usage: Option<HolderUsage>,
+    /// Its name now, where it is another than it was created with.
+    #[serde(default)]
+    pub renamed: Option<String>,
+    /// Why the latest attempt ended.
+    #[serde(default)]
+    pub verdict: Option<VerdictSummary>,
     #[serde(default)]
     pub removed: bool,
     /// When the last event happened that this state knows of.
@@ -102,6 +108,8 @@ impl Session {
             size: None,
             gaps: 0,
             usage: None,
+            renamed: None,
+            verdict: None,
             removed: false,
             changed_at: event.at.time,
         })
@@ -146,6 +154,8 @@ impl Session {
                 }
             }
             Change::HealthChanged(health) => self.conditions.clone_from(&health.conditions),
+            Change::VerdictReached(verdict) => return self.judge(verdict),
+            Change::SessionRenamed { name } => self.renamed = Some(name.clone()),
             Change::SessionClosed { .. } => return self.close(),
             Change::SessionRemoved { .. } if !self.is_ended() => {
                 return Err("the session has not ended".into());
@@ -160,6 +170,18 @@ impl Session {
             | Change::OnFinishEnded(_)
             | Change::BreakerOpened(_)
             | Change::BreakerClosed(_)
+            | Change::SessionDeathDetected(_)
+            | Change::MassDeath(_)
+            | Change::SignalSeen(_)
+            | Change::ExitSeen(_)
+            | Change::OomVictimSeen(_)
+            | Change::CommandSeen(_)
+            | Change::WitnessStarted(_)
+            | Change::WitnessLost(_)
+            | Change::TmuxServerSeen(_)
+            | Change::TmuxServerGone(_)
+            | Change::TmuxHealth(_)
+            | Change::TmuxLayoutChanged(_)
             | Change::ConfigReloaded
             | Change::DaemonStarted { .. }
             | Change::DaemonStopped
@@ -212,13 +234,11 @@ impl Session {
         self.attempt = started.attempt;
         self.attempt_time = Some(time);
         self.limits.clone_from(&started.limits);
+        self.verdict = None;
         self.cgroup.clone_from(&started.cgroup);
         self.size = self.created.terminal.then_some((started.cols, started.rows));
-        self.life = Life::Running {
-            process: started.process,
-            holder: Some(started.holder),
-            reachable: true,
-        };
+        self.life =
+            Life::Running { process: started.process, holder: started.holder, reachable: true };
         Ok(())
     }
 
@@ -261,6 +281,20 @@ impl Session {
     fn is_given_up(&self, exited: &AttemptExited) -> bool {
         matches!((&self.life, &exited.ending), (Life::Queued { .. }, Ending::NeverRan { .. }))
             && exited.attempt == self.attempt + 1
+    }
+
+    /// A verdict says how an end is to be counted; an earlier attempt's is history.
+    fn judge(&mut self, verdict: &Verdict) -> Result<(), String> {
+        if verdict.attempt != self.attempt {
+            return Ok(());
+        }
+        match &mut self.life {
+            Life::Ended(ended) => ended.outcome = verdict.outcome,
+            Life::Recovering { .. } => {}
+            _ => return Err(format!("attempt {} has not ended", verdict.attempt)),
+        }
+        self.verdict = Some(verdict.into());
+        Ok(())
     }
 
     fn end(&mut self, ended: Ended) {
@@ -358,6 +392,11 @@ impl Session {
             _ => return Err("the session does not run".into()),
         }
         Ok(())
+    }
+
+    /// Its name now.
+    pub fn name(&self) -> Option<&str> {
+        self.renamed.as_deref().or(self.created.name.as_deref())
     }
 
     /// As programs see it. Between a restart and its attempt it recovers, by our hand.

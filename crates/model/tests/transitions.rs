@@ -81,7 +81,7 @@ fn change() -> impl Strategy<Value = Change> {
         attempt.clone().prop_map(|attempt| Change::AttemptStarted(AttemptStarted {
             attempt,
             process: Some(process()),
-            holder: process(),
+            holder: Some(process()),
             cgroup: None,
             cols: 80,
             rows: 24,

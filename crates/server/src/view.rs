@@ -5,7 +5,9 @@ use std::path::Path;
 use wk_api::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
 use wk_judges::health::{Reading, Trend};
-use wk_model::{Ending, Life, LimitKind, Liveness, Session, SessionId, Time, Wait, WaitsFor};
+use wk_model::{
+    Ending, Life, LimitKind, Liveness, Session, SessionId, Time, TmuxPlace, Wait, WaitsFor,
+};
 
 use crate::{Sessions, whole::REST};
 
@@ -29,7 +31,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
     let created = &session.created;
     SessionView {
         session_id: session.id.to_string(),
-        name: created.name.clone(),
+        name: session.name().map(str::to_owned),
         kind: created.session_kind,
         status: session.status(),
         phase: session.phase(),
@@ -73,7 +75,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         python_version: None,
         metadata: created.metadata.clone(),
         terminal: created.terminal,
-        tmux: None,
+        tmux: created.tmux.as_ref().map(|place| tmux(place, session)),
         recording: created.recorded.then(|| Recording {
             path: session_folder.join(folder::RECORDING).display().to_string(),
             bytes: gauges.recorded_bytes,
@@ -81,8 +83,18 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
             kept: !was_cleaned_up(session, sessions),
         }),
         output_bytes: (session.attempt > 0).then_some(gauges.output_bytes),
-        verdict: None,
+        verdict: session.verdict.as_ref().and_then(|verdict| serde_json::to_value(verdict).ok()),
     }
+}
+
+/// `{server, socket, id, name}`, with the number of the server and the name of today.
+fn tmux(place: &TmuxPlace, session: &Session) -> serde_json::Value {
+    serde_json::json!({
+        "server": place.server.pid,
+        "socket": place.socket,
+        "id": place.id,
+        "name": session.renamed.as_ref().unwrap_or(&place.name),
+    })
 }
 
 fn waits_until(session: &Session) -> Option<Time> {
@@ -164,6 +176,7 @@ fn error(ending: &Ending) -> Option<String> {
         Ending::HolderLost => Some("its holder was killed, and the session with it".into()),
         Ending::Rebooted => Some("the machine went down".into()),
         Ending::NeverRan { why } => Some(why.clone()),
+        Ending::Gone => Some("it is gone; nobody of ours waited for its end".into()),
         Ending::Exited { .. } | Ending::Signaled { .. } => None,
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn of_ended(ended: &Ended) -> String {
         Ending::ExecFailed { error, .. } => visible(error).into_owned(),
         Ending::HolderLost => "its holder was lost".into(),
         Ending::Rebooted => "the machine went down".into(),
+        Ending::Gone => "nobody saw how".into(),
         Ending::NeverRan { why } => visible(why).into_owned(),
     }
 }

@@ -150,7 +150,7 @@ impl Holder {
         self.outbox.tell(Change::AttemptStarted(AttemptStarted {
             attempt: self.attempt,
             process,
-            holder: self.me,
+            holder: Some(self.me),
             cgroup,
             cols,
             rows,

@@ -30,7 +30,7 @@ fn the_start_tells_who_runs_and_who_holds() {
     assert_eq!(status.holder.pid, session.holder.id());
     let entries = session.place.entries();
     let Change::AttemptStarted(started) = &entries[0].change else { panic!("{entries:?}") };
-    assert_eq!((started.process, started.holder), (status.process, status.holder));
+    assert_eq!((started.process, started.holder), (status.process, Some(status.holder)));
     assert_eq!((started.cols, started.rows), (80, 24));
     let line = fs::read(format!("/proc/{}/cmdline", session.holder.id())).unwrap();
     assert_eq!(line, b"wk-holder\0");

@@ -3,7 +3,7 @@
 use proptest::{prelude::*, sample::Index};
 use wk_model::{Change, Draft, Event, Phase, Seq, Session, Status, Time};
 
-use crate::{EventQuery, Journal, testing::*};
+use crate::{EventQuery, Journal, fold::Part, testing::*};
 
 fn refusals(journal: &Journal) -> Vec<(Seq, String)> {
     let query = EventQuery { kinds: vec!["transition_refused".into()], ..EventQuery::default() };
@@ -172,7 +172,7 @@ fn fold_in_order(drafts: &[Draft]) -> Vec<Session> {
     }
     for draft in sorted {
         let session = sessions.iter_mut().find(|session| Some(session.id) == draft.session_id);
-        let about = matches!(draft.change, Change::TransitionRefused { .. });
+        let about = Part::of(&draft.change) == Part::None;
         if let Some(session) = session.filter(|_| !about) {
             let _ = session.apply(&event(draft));
         }

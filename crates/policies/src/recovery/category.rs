@@ -39,7 +39,7 @@ pub fn categorise(
         Ending::Signaled { .. } => Category::Crash,
         Ending::ExecFailed { code: NOT_FOUND, .. } => Category::CommandNotFound,
         Ending::ExecFailed { .. } => Category::NotExecutable,
-        Ending::HolderLost => Category::HolderLost,
+        Ending::HolderLost | Ending::Gone => Category::HolderLost,
         Ending::Rebooted => Category::Rebooted,
         Ending::NeverRan { .. } => Category::Stopped,
     };

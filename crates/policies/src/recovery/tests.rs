@@ -32,7 +32,7 @@ fn started(attempt: u32) -> Change {
     Change::AttemptStarted(wk_model::AttemptStarted {
         attempt,
         process: Some(holder),
-        holder,
+        holder: Some(holder),
         cgroup: None,
         cols: 80,
         rows: 24,

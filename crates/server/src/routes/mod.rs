@@ -112,7 +112,7 @@ fn find(app: &App, name: &str) -> Result<Arc<Session>, Failure> {
 }
 
 fn candidate(session: &Session) -> String {
-    let name = session.created.name.as_deref().unwrap_or("-");
+    let name = session.name().unwrap_or("-");
     format!("{}  {name}  {}  {}", session.id, session.phase(), session.created.command.join(" "))
 }
 

@@ -206,7 +206,7 @@ fn remaining(core: &Core, session_id: SessionId) -> Option<(PathBuf, ProcessId)>
     }
     let read = record::read(&folder, session.attempt, 0).ok()?;
     let holder = read.entries.iter().find_map(|entry| match &entry.change {
-        Change::AttemptStarted(started) => Some(started.holder),
+        Change::AttemptStarted(started) => started.holder,
         _ => None,
     })?;
     Some((core.places.holder_socket(session_id.as_str(), session.attempt), holder))
