@@ -14,6 +14,7 @@ mod problem;
 mod request;
 mod session;
 mod stats;
+mod why;
 
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
 pub use daemon::{DaemonStatus, RuleStatus};
@@ -29,6 +30,7 @@ pub use request::{
 };
 pub use session::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 pub use stats::{Stats, StatsGroup, StatsNumbers, StatsQuery};
+pub use why::{Death, DeathsQuery, Pattern, Patterns, Why, WhyQuery};
 
 /// The header that makes a retried `POST /api/sessions` start one session.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

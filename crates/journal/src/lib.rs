@@ -36,6 +36,7 @@ mod tally;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 mod writer;
 
 use std::{
@@ -62,6 +63,7 @@ pub use stats::{GroupBy, Numbers, Stats, StatsQuery};
 pub use stored::KNOWN as KNOWN_KINDS;
 pub use subscribe::{EventQuery, Subscription};
 pub use tally::Tally;
+pub use verdicts::Judged;
 
 use crate::{
     error::Result,

@@ -136,6 +136,12 @@ const MIGRATIONS: &[M<'static>] = &[
         HAVING count(*) > 1 OR session_id IN (SELECT session_id FROM summaries);
     ",
     ),
+    // Few events are verdicts, and they are asked for by themselves.
+    M::up(
+        "
+    CREATE INDEX events_verdicts ON events (seq) WHERE kind = 'verdict_reached';
+    ",
+    ),
 ];
 
 /// Opens the one connection that writes. Nothing changes on disk before `prepare`, not even

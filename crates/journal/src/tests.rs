@@ -10,3 +10,4 @@ mod listing;
 mod opening;
 mod tallying;
 mod trimming;
+mod verdicts;

@@ -34,6 +34,9 @@ use wk_api as api;
         health,
         clean,
         stats,
+        why,
+        deaths,
+        patterns,
         daemon,
         daemon_stop,
         daemon_reload,
@@ -156,6 +159,19 @@ routes! {
     #[utoipa::path(get, path = "/api/stats", params(api::StatsQuery),
         responses((status = 200, body = api::Stats), (status = "4XX", body = api::Problem)))]
     stats;
+    /// Why a session ended, with proof.
+    #[utoipa::path(get, path = "/api/sessions/{session}/why",
+        params(("session" = String, Path), api::WhyQuery),
+        responses((status = 200, body = api::Why), (status = "4XX", body = api::Problem)))]
+    why;
+    /// List ends that nobody had meant, newest first.
+    #[utoipa::path(get, path = "/api/deaths", params(api::DeathsQuery),
+        responses((status = 200, body = Vec<api::Death>), (status = "4XX", body = api::Problem)))]
+    deaths;
+    /// What repeats in them.
+    #[utoipa::path(get, path = "/api/deaths/patterns", params(api::DeathsQuery),
+        responses((status = 200, body = api::Patterns), (status = "4XX", body = api::Problem)))]
+    patterns;
     /// How the daemon stands.
     #[utoipa::path(get, path = "/api/daemon", responses((status = 200, body = api::DaemonStatus)))]
     daemon;

@@ -10,8 +10,9 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        attach, clean, completions, config, daemon, doctor, events, health, instances, logs, ls,
-        man, play, restart, rm, run, screen, send, show, signal, stats, stop, templates, wait,
+        attach, clean, completions, config, daemon, deaths, doctor, events, health, instances,
+        logs, ls, man, play, restart, rm, run, screen, send, show, signal, stats, stop, templates,
+        wait, why,
     },
 };
 
@@ -70,6 +71,8 @@ enum Verb {
     Restart(restart::RestartArgs),
     Signal(signal::SignalArgs),
     Rm(rm::RmArgs),
+    Why(why::WhyArgs),
+    Deaths(deaths::DeathsArgs),
     Clean(clean::CleanArgs),
     Stats(stats::StatsArgs),
     Play(play::PlayArgs),
@@ -131,6 +134,8 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Restart(args) => restart::run(context, args, out).await,
         Verb::Signal(args) => signal::run(context, args).await,
         Verb::Rm(args) => rm::run(context, args, out).await,
+        Verb::Why(args) => why::run(context, args, out).await,
+        Verb::Deaths(args) => deaths::run(context, args, out).await,
         Verb::Clean(args) => clean::run(context, args, out).await,
         Verb::Stats(args) => stats::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,

@@ -5,6 +5,7 @@ mod attach;
 mod clean;
 mod create;
 mod daemon;
+mod deaths;
 mod events;
 mod health;
 mod instances;
@@ -15,6 +16,7 @@ mod show;
 mod stats;
 mod stop;
 mod wait;
+mod why;
 
 use std::sync::Arc;
 
@@ -58,6 +60,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/{session}/wait", get(wait::wait))
         .route("/sessions/{session}/recording", get(recording::recording))
         .route("/sessions/{session}/events", get(events::session_events))
+        .route("/sessions/{session}/why", get(why::why))
+        .route("/deaths", get(deaths::deaths))
+        .route("/deaths/patterns", get(deaths::patterns))
         .route("/events", get(events::events))
         .route("/health", get(health::health))
         .route("/stats", get(stats::stats))

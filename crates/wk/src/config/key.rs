@@ -210,6 +210,12 @@ pub(crate) const KEYS: &[Key] = &[
         show: |settings| quote(settings.health.on_stale.as_str()),
     },
     Key {
+        section: "deaths",
+        name: "window",
+        set: |settings, raw| put(&mut settings.deaths.window, length(raw)),
+        show: |settings| quote_span(settings.deaths.window),
+    },
+    Key {
         section: "cleanup",
         name: "interval",
         set: |settings, raw| put(&mut settings.cleanup.interval, interval(raw)),

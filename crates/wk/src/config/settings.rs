@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub rules: Vec<wk_sinks::rules::Rule>,
     pub health: HealthSettings,
     pub cleanup: CleanupSettings,
+    pub deaths: DeathSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,13 @@ pub(crate) struct HealthSettings {
     pub on_stale: OnStale,
 }
 
+/// How deaths are looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeathSettings {
+    /// Those that follow each other within it may belong together.
+    pub window: Duration,
+}
+
 /// How long what ended sessions leave behind is kept; none: for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CleanupSettings {
@@ -164,6 +172,12 @@ impl Default for HealthSettings {
             hung_after: Duration::from_secs(60),
             on_stale: OnStale::Report,
         }
+    }
+}
+
+impl Default for DeathSettings {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(2) }
     }
 }
 

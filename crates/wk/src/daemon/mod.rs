@@ -10,6 +10,7 @@
 //! their records and the journal. What was under way is taken up by [`adopt`] of the next one.
 
 mod adopt;
+mod autopsy;
 mod awake;
 mod breakers;
 mod cleanup;
@@ -128,6 +129,7 @@ async fn watch(
     let _ = tokio::time::timeout(ADOPTION, adopting).await;
     let board = Board::default();
     tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
+    tokio::spawn(autopsy::run(core.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     say_ready(ready);
     tracing::info!(sessions = journal.live().len(), "the daemon listens");

@@ -7,6 +7,7 @@ pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
+pub(crate) mod deaths;
 pub(crate) mod doctor;
 pub(crate) mod events;
 mod filters;
@@ -27,6 +28,7 @@ pub(crate) mod stats;
 pub(crate) mod stop;
 pub(crate) mod templates;
 pub(crate) mod wait;
+pub(crate) mod why;
 
 /// How to print sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -1,0 +1,66 @@
+//! Reads verdicts, newest first.
+
+use rusqlite::params;
+use wk_model::{Change, Seq, SessionId, Time, Verdict};
+
+use crate::{
+    EventQuery, Journal,
+    error::Result,
+    stored::{COLUMNS, JOINED, integer, read_event},
+};
+
+/// A verdict and whom it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    pub session_id: SessionId,
+    pub seq: Seq,
+    pub verdict: Verdict,
+}
+
+impl Journal {
+    /// The latest verdict of each attempt that ended at or after `since`, newest first; at most
+    /// `limit` of them.
+    pub fn verdicts(&self, since: Option<Time>, limit: usize) -> Result<Vec<Judged>> {
+        self.shared.memory.read(|connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM events e {JOINED}
+                 WHERE e.kind = 'verdict_reached' AND e.seq <= ?1 ORDER BY e.seq DESC"
+            );
+            let mut select = connection.prepare_cached(&sql)?;
+            let mut rows = select.query(params![integer(u64::MAX)])?;
+            let (mut found, mut seen) = (Vec::new(), std::collections::HashSet::new());
+            while let Some(row) = rows.next()? {
+                let event = read_event(row)?;
+                // A verdict follows its end within a day, or the clock was set.
+                let too_old = |since: Time| since.millis_since(event.recorded_at) > DAY_MS;
+                if found.len() >= limit || since.is_some_and(too_old) {
+                    break;
+                }
+                let (Some(session_id), Change::VerdictReached(verdict)) =
+                    (event.session_id, event.change)
+                else {
+                    continue;
+                };
+                let recent = since.is_none_or(|since| verdict.end_time >= since);
+                if recent && seen.insert((session_id, verdict.attempt)) {
+                    found.push(Judged { session_id, seq: event.seq, verdict: *verdict });
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The latest verdict of an attempt; none: of the latest attempt that has one.
+    pub fn verdict(&self, session: SessionId, attempt: Option<u32>) -> Result<Option<Verdict>> {
+        let kinds = vec!["verdict_reached".to_owned()];
+        let query = EventQuery { session: Some(session), kinds, ..EventQuery::default() };
+        let verdicts = self.events(&query)?.into_iter().rev();
+        let mut verdicts = verdicts.filter_map(|event| match event.change {
+            Change::VerdictReached(verdict) => Some(*verdict),
+            _ => None,
+        });
+        Ok(verdicts.find(|verdict| attempt.is_none_or(|attempt| verdict.attempt == attempt)))
+    }
+}
+
+const DAY_MS: u64 = 86_400_000;

@@ -1,0 +1,229 @@
+//! The coroner: says why each attempt ended.
+//!
+//! ```text
+//! attempt_exited ─▶ gather evidence ─▶ examine ─▶ verdict, revision 1 ─▶ (the window) ─┐
+//!                    who else died meanwhile? ◀── examine again, group ◀───────────────┘
+//!                                            └─▶ settled verdict, mass_death
+//! ```
+//!
+//! An end that was meant, or that a program chose for itself, is settled at once. A daemon that
+//! is killed in between leaves an end without a settled verdict, which the next one sees.
+
+mod gather;
+mod unsettled;
+mod verdict;
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use wk_holder::host;
+use wk_journal::JournalError;
+use wk_judges::autopsy::{Death, Evidence, examine, group};
+use wk_model::{AttemptExited, Before, Change, Event, Moment, SessionId};
+
+use super::core::{AGAIN, Core};
+
+/// However long the chain of deaths, its first verdicts are settled after this.
+const LONGEST_CHAIN: Duration = Duration::from_secs(10);
+
+/// Verdicts that are under way and may wait to be heard.
+const WAITING: usize = 256;
+
+/// An attempt that has ended.
+#[derive(Clone, Debug)]
+struct Ended {
+    session_id: SessionId,
+    at: Moment,
+    exited: AttemptExited,
+}
+
+/// One that waits for its settled verdict.
+struct Pending {
+    ended: Ended,
+    /// When its end was heard here.
+    since: Instant,
+}
+
+/// Examines whatever ends, until the daemon does.
+pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
+    let mut events = core.journal.subscribe(core.journal.last(), None);
+    let (found, mut examined) = mpsc::channel(WAITING);
+    let mut coroner = Coroner { core, found, begun: HashSet::new(), pending: Vec::new() };
+    for ended in unsettled::find(&coroner.core) {
+        coroner.begin(ended);
+    }
+    loop {
+        let due = coroner.due();
+        let due = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = ending.cancelled() => return,
+            heard = events.next() => match heard {
+                Ok(heard) => coroner.hear(&heard),
+                Err(JournalError::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "deaths that were not heard of are looked for");
+                    tokio::time::sleep(AGAIN).await;
+                    events = coroner.core.journal.subscribe(coroner.core.journal.last(), None);
+                    for ended in unsettled::find(&coroner.core) {
+                        coroner.begin(ended);
+                    }
+                }
+            },
+            Some((ended, settled)) = examined.recv() => coroner.wait(ended, settled),
+            () = due => coroner.settle(),
+        }
+    }
+}
+
+struct Coroner {
+    core: Arc<Core>,
+    /// An end with its first verdict, and whether that is the last.
+    found: mpsc::Sender<(Ended, bool)>,
+    /// Attempts whose verdict is under way.
+    begun: HashSet<(SessionId, u32)>,
+    pending: Vec<Pending>,
+}
+
+impl Coroner {
+    fn hear(&mut self, events: &[Arc<Event>]) {
+        for event in events {
+            if let (Some(session_id), Change::AttemptExited(exited)) =
+                (event.session_id, &event.change)
+            {
+                self.begin(Ended { session_id, at: event.at, exited: exited.clone() });
+            }
+        }
+    }
+
+    /// Examines an end for the first time.
+    fn begin(&mut self, ended: Ended) {
+        if !self.begun.insert((ended.session_id, ended.exited.attempt)) {
+            return;
+        }
+        let (core, found) = (self.core.clone(), self.found.clone());
+        tokio::spawn(async move {
+            let settled = first(&core, &ended).await;
+            // The daemon ends otherwise.
+            let _ = found.send((ended, settled)).await;
+        });
+    }
+
+    /// Waits for others that may have died with it.
+    fn wait(&mut self, ended: Ended, settled: bool) {
+        if settled {
+            self.begun.remove(&(ended.session_id, ended.exited.attempt));
+        } else {
+            self.pending.push(Pending { ended, since: Instant::now() });
+        }
+    }
+
+    /// When the oldest chain of deaths is over.
+    fn due(&self) -> Option<Instant> {
+        let first = self.pending.iter().map(|pending| pending.since).min()?;
+        let window = self.core.settings().deaths.window;
+        let last = self.chain().last().map_or(first, |last| last.since);
+        Some((last + window).min(first + LONGEST_CHAIN))
+    }
+
+    /// The deaths that follow each other within the window, from the first that was heard of.
+    fn chain(&self) -> Vec<&Pending> {
+        let window = self.core.settings().deaths.window;
+        let mut all: Vec<_> = self.pending.iter().collect();
+        all.sort_by_key(|pending| pending.since);
+        let mut chain: Vec<&Pending> = Vec::new();
+        for pending in all {
+            if chain.last().is_some_and(|last| pending.since - last.since > window) {
+                break;
+            }
+            chain.push(pending);
+        }
+        chain
+    }
+
+    /// Settles the verdicts of the oldest chain.
+    fn settle(&mut self) {
+        let chain: HashSet<_> = self
+            .chain()
+            .iter()
+            .map(|pending| (pending.ended.session_id, pending.ended.exited.attempt))
+            .collect();
+        let is_due = |pending: &mut Pending| {
+            chain.contains(&(pending.ended.session_id, pending.ended.exited.attempt))
+        };
+        let due: Vec<Pending> = self.pending.extract_if(.., is_due).collect();
+        self.begun.retain(|begun| !chain.contains(begun));
+        tokio::spawn(settle(self.core.clone(), due.into_iter().map(|one| one.ended).collect()));
+    }
+}
+
+/// What was known just before; the settled verdict keeps it.
+fn before(core: &Core, ended: &Ended, _evidence: &Evidence) -> Before {
+    let session = core.journal.session(ended.session_id).ok().flatten();
+    let others: Vec<SessionId> = core
+        .journal
+        .live()
+        .iter()
+        .map(|session| session.id)
+        .filter(|id| *id != ended.session_id)
+        .collect();
+    Before {
+        age_seconds: session
+            .map_or(0, |session| ended.at.time.millis_since(session.start_time) / 1000),
+        last_output: ended.exited.last_lines.clone(),
+        output_bytes: Some(ended.exited.usage.output_bytes),
+        active_sessions: u32::try_from(others.len()).unwrap_or(u32::MAX),
+        other_active_sessions: others.into_iter().take(50).collect(),
+        ..Before::default()
+    }
+}
+
+/// The first verdict; true where it is the last as well.
+async fn first(core: &Arc<Core>, ended: &Ended) -> bool {
+    let Some(evidence) = gather::gather(core, ended).await else { return true };
+    let opinion = examine(&evidence);
+    let settled = !opinion.unexpected;
+    let scope = verdict::alone(ended.session_id);
+    let drafts = verdict::drafts(core, ended, &evidence, &opinion, scope, settled);
+    verdict::journal(core, drafts).await;
+    settled
+}
+
+/// Examines all of a chain again, now that everything has been heard, and says who died with
+/// whom.
+async fn settle(core: Arc<Core>, chain: Vec<Ended>) {
+    let window = core.settings().deaths.window;
+    let (mut evidence, mut deaths) = (Vec::new(), Vec::new());
+    for ended in chain {
+        let Some(gathered) = gather::gather(&core, &ended).await else { continue };
+        let opinion = examine(&gathered);
+        deaths.push(Death { session_id: ended.session_id, opinion });
+        evidence.push((ended, gathered));
+    }
+    let groups = group(&deaths, u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+    let mut drafts = Vec::new();
+    for group in groups {
+        for member in &group.members {
+            let (Some((ended, evidence)), Some(death)) =
+                (evidence.get(*member), deaths.get(*member))
+            else {
+                continue;
+            };
+            let scope = group.scope.clone();
+            drafts.extend(verdict::drafts(&core, ended, evidence, &death.opinion, scope, true));
+        }
+        drafts.extend(verdict::mass_death(&core, &group, &deaths));
+    }
+    verdict::journal(&core, drafts).await;
+    let now = host::now();
+    tracing::debug!(boot_ns = now.boot_ns, deaths = deaths.len(), "settled verdicts");
+}
