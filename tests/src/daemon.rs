@@ -174,6 +174,12 @@ impl Deref for TestDaemon {
     }
 }
 
+impl std::ops::DerefMut for TestDaemon {
+    fn deref_mut(&mut self) -> &mut Home {
+        &mut self.home
+    }
+}
+
 impl Drop for TestDaemon {
     fn drop(&mut self) {
         self.clear();

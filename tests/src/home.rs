@@ -15,6 +15,7 @@ use crate::wk_program;
 #[derive(Debug)]
 pub struct Home {
     folder: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl Default for Home {
@@ -27,7 +28,8 @@ impl Home {
     /// Makes the folder; in `/tmp`, since a socket's path must be short.
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("wk-").tempdir_in("/tmp");
-        let home = Self { folder: folder.expect("/tmp can be written") };
+        let folder = folder.expect("/tmp can be written");
+        let home = Self { folder, variables: Vec::new() };
         std::fs::create_dir(home.work()).expect("a new folder can be written");
         home
     }
@@ -76,6 +78,9 @@ impl Home {
         command.env("LANG", "C.UTF-8").env("TZ", "UTC").env("TERM", "xterm-256color");
         command.env("WK_STATE_DIR", self.state()).env("WK_RUNTIME_DIR", self.runtime());
         command.env("WK_CONFIG", self.config());
+        // Neither other tests' deaths nor the machine's own tmux servers are a test's business.
+        command.env("WK_WITNESS_START", "off").env("TMUX_TMPDIR", self.path());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -84,6 +89,11 @@ impl Home {
         let mut command = self.command(wk_program());
         command.args(words);
         command
+    }
+
+    /// Sets a variable for all that is called from here on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Writes the settings' file.

@@ -7,6 +7,7 @@
 
 mod daemon;
 mod events;
+pub mod faults;
 mod home;
 mod outcome;
 mod process;

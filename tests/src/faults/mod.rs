@@ -1,0 +1,23 @@
+//! The fault suite: ways to die, injected into real sessions, and what a verdict must say.
+//!
+//! ```text
+//! ways (one function each) ─▶ Lane (a daemon of its own) ─▶ Expected ─▶ compared with `why` ─▶ Tally
+//! ```
+
+mod commands;
+mod lane;
+mod limits;
+mod signals;
+mod suite;
+mod tally;
+mod way;
+
+pub use lane::Lane;
+pub use suite::{Suite, end_witness};
+pub use tally::{Run, Tally};
+pub use way::{Expected, Way, Who};
+
+/// Every way to die that this suite knows.
+pub fn ways() -> Vec<Way> {
+    [commands::WAYS, signals::WAYS, limits::WAYS].concat()
+}
