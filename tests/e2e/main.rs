@@ -12,6 +12,7 @@ mod clients;
 mod config;
 mod daemon_death;
 mod documents;
+mod faults;
 mod full_disk;
 mod health;
 mod holder_killed;

@@ -26,6 +26,9 @@ const STEPS: &str = r#"for i in 1 2 3 4 5 6 7 8; do
 done
 "#;
 
+/// Works until somebody minds.
+const AGENT: &str = "echo thinking; while :; do sleep 60; done\n";
+
 pub(crate) fn run() -> Result<()> {
     packages::ensure(&[packages::BUILD])?;
     run_command(&mut cargo("build --release --locked --quiet -p wk -p wk-holder"))?;
@@ -59,6 +62,7 @@ impl Stage {
         let folder = env::temp_dir().join(format!("wk-demo-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         fs::write(folder.join("steps"), STEPS).context("cannot write the demo's script")?;
+        fs::write(folder.join("agent"), AGENT).context("cannot write the demo's script")?;
         let mut stage = Self { wk: wk.to_owned(), folder, sweeper: None };
         let mut sweeper = Command::new("sh");
         sweeper.args(["-c", SWEEP]).arg(wk).envs(stage.places()).process_group(0);
@@ -101,8 +105,26 @@ impl Stage {
 
         say("One of them, played back four times as fast");
         self.show("play --speed 4 agent")?;
+        say("It is 05:20: three agents work, and somebody cleans up");
+        self.kill_all()?;
         say("That is all; the folders of this demo are removed");
         Ok(())
+    }
+
+    /// Three sessions die of one command that is gone a millisecond later.
+    fn kill_all(&self) -> Result<()> {
+        let mark = format!("night-shift-{}", std::process::id());
+        for name in ["claude", "codex", "gemini"] {
+            self.show(&format!("run -d --name {name} --kind agent -- sh agent {mark}"))?;
+        }
+        println!("$ pkill -9 -f {mark}");
+        run_command(Command::new("pkill").args(["-9", "-f", &mark]))?;
+        self.show("wait claude codex gemini").ok();
+        self.show("why --last --group --settled")?;
+        let why = self.json("why claude --format json")?;
+        let (cause, scope) = (&why["cause"], &why["scope"]["kind"]);
+        ensure!(cause == "killed" && scope == "systemic", "not told: {cause}, {scope}");
+        self.show("deaths")
     }
 
     fn wk(&self, arguments: &str) -> Command {

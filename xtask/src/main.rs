@@ -7,6 +7,7 @@ mod bench;
 mod command;
 mod demo;
 mod docs;
+mod faults;
 mod fuzz;
 mod layers;
 mod licence;
@@ -36,6 +37,8 @@ enum Xtask {
     Bench(bench::BenchArgs),
     /// Show a short story: three sessions outlive their daemon
     Demo,
+    /// Let sessions die in every way there is, and compare what is said with what was done
+    Faults(faults::FaultsArgs),
     /// Feed hostile bytes to the parsers
     Fuzz(fuzz::FuzzArgs),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Xtask::Lint => lint::run(),
         Xtask::Bench(args) => bench::run(&args),
         Xtask::Demo => demo::run(),
+        Xtask::Faults(args) => faults::run(&args),
         Xtask::Fuzz(args) => fuzz::run(&args),
     };
     match done {
