@@ -10,6 +10,7 @@ mod limits;
 mod signals;
 mod suite;
 mod tally;
+mod tmux;
 mod way;
 
 pub use lane::Lane;
@@ -19,5 +20,5 @@ pub use way::{Expected, Way, Who};
 
 /// Every way to die that this suite knows.
 pub fn ways() -> Vec<Way> {
-    [commands::WAYS, signals::WAYS, limits::WAYS].concat()
+    [commands::WAYS, signals::WAYS, limits::WAYS, tmux::WAYS].concat()
 }
