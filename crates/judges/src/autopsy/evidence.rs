@@ -36,7 +36,7 @@ pub struct Subject {
     /// The command itself; for kind `tmux` the first process of its active pane.
     pub leader: Option<ProcessId>,
     pub holder: Option<ProcessId>,
-    /// For kind `tmux`.
+    /// For kind `tmux`, and for a session that lives in a pane: that of the pane.
     pub tmux: Option<TmuxSubject>,
     /// Processes that are known to have belonged to it, the leader among them: descendants,
     /// panes. For telling its own from others.
@@ -112,6 +112,10 @@ pub enum What {
         code: Option<i32>,
         signal: Option<i32>,
     },
+    /// The key that makes its terminal send this signal was typed: Ctrl-C, Ctrl-\.
+    Typed {
+        signal: i32,
+    },
     /// Another boot than that of the attempt.
     OtherBoot,
     /// A process that was left behind was ended by us.
@@ -180,6 +184,9 @@ pub enum Shared {
         start_time: Option<u64>,
     },
     TmuxServer(ProcessId),
+    /// A cgroup or a unit; `/`: the whole machine.
     Cgroup(String),
     Boot,
+    /// The same process took their terminals away by its own end.
+    Terminal(ProcessId),
 }
