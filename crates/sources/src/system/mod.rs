@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | kernel's log | OOM kills, faults, forbidden calls | `CAP_SYSLOG`, or `dmesg_restrict=0` |
 //! | OOM counter of its cgroup | that one of its processes was chosen | a baseline from before |
+//! | process connector | how any process ended | Linux 6.6, or `CAP_NET_ADMIN`; asked apart |
 //! | pidfd | how a process ended that others waited for | Linux 6.15, a baseline from before |
 //! | systemd's journal | units stopped, OOM daemons, logins that ended | systemd |
 //! | audit log | forbidden calls | the superuser |
@@ -18,6 +19,7 @@ pub mod host;
 pub mod kernel_log;
 pub mod oom_counter;
 pub mod pidfd;
+pub mod proc_connector;
 pub mod screen;
 pub mod unit_log;
 
@@ -30,6 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wk_holder::host::boot_id;
 use wk_judges::autopsy::{Fact, LogNote, ScreenNote, What};
 use wk_model::{Ending, Moment, ProcessId, Time};
 
@@ -89,6 +92,10 @@ impl System {
     /// Everything that the machine tells of an end, in order of time. Blocks, for no longer than
     /// about `about.patience`.
     pub fn facts(&self, about: &About) -> Vec<Fact> {
+        if about.until.boot != boot_id() {
+            // The machine knows nothing of what it was before.
+            return of_screen(about).collect();
+        }
         let deadline = Instant::now() + about.patience;
         let mut facts = self.of_kernel_log(about, deadline);
         facts.extend(about.baselines.iter().flat_map(|kept| kept.facts(about.until)));
