@@ -17,6 +17,7 @@ mod full_disk;
 mod health;
 mod holder_killed;
 mod journal;
+mod lifecycle;
 mod limits;
 mod listing;
 mod on_finish;

@@ -22,9 +22,22 @@ pub async fn follow(
     cursor: &Cursor,
     outstanding: &Outstanding,
     ending: &CancellationToken,
+    take: impl FnMut(&Arc<Event>),
+) {
+    let from = cursor.load(journal);
+    follow_from(journal, from, cursor, outstanding, ending, take).await;
+}
+
+/// The same for one who has looked up the kept place already.
+pub async fn follow_from(
+    journal: &Journal,
+    from: Seq,
+    cursor: &Cursor,
+    outstanding: &Outstanding,
+    ending: &CancellationToken,
     mut take: impl FnMut(&Arc<Event>),
 ) {
-    let mut read = cursor.load(journal);
+    let mut read = from;
     let mut kept = None;
     let mut events = journal.subscribe(read, None);
     let mut next_keeping = Instant::now();

@@ -9,5 +9,6 @@ pub mod command;
 pub mod cursor;
 pub mod facts;
 pub mod follow;
+pub mod lifecycle;
 pub mod outstanding;
 pub mod rules;

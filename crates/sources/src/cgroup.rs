@@ -197,6 +197,16 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Where a process is in version 2: the mount, and its place below, by `/proc/PID/cgroup`.
+pub(crate) fn place_v2<'a>(mounts: &str, cgroup: &'a str) -> Option<(PathBuf, &'a str)> {
+    Some((mount_point(mounts)?, own_path(cgroup)?))
+}
+
+/// The same in the hierarchy of version 1 that has the memory controller.
+pub(crate) fn memory_place_v1<'a>(mounts: &str, cgroup: &'a str) -> Option<(PathBuf, &'a str)> {
+    legacy::place(mounts, cgroup, Controller::Memory)
+}
+
 /// Where cgroup v2 is mounted, by `/proc/self/mountinfo` (see proc(5)).
 fn mount_point(mountinfo: &str) -> Option<PathBuf> {
     mountinfo.lines().find_map(|line| {

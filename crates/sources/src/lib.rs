@@ -7,3 +7,4 @@ pub mod holders;
 pub mod leftovers;
 pub mod process_watch;
 pub mod sampling;
+pub mod system;

@@ -53,6 +53,15 @@ pub(super) fn open(mountinfo: &str, own: &str) -> Vec<Hierarchy> {
     found.collect()
 }
 
+/// Where a process is in the hierarchy of a controller: the mount, and its place below.
+pub(super) fn place<'a>(
+    mountinfo: &str,
+    cgroup: &'a str,
+    controller: Controller,
+) -> Option<(PathBuf, &'a str)> {
+    Some((mount_point(mountinfo, controller.as_str())?, own_path(cgroup, controller.as_str())?))
+}
+
 /// A folder that can be made in, but whose groups cannot be entered, helps nobody.
 fn is_writable(base: &Path) -> bool {
     use rustix::fs::{Access, access};

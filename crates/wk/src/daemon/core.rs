@@ -22,6 +22,7 @@ use wk_sources::{
 };
 
 use super::{
+    before,
     cleanup::Upkeep,
     queue::Queue,
     turns::{Turn, Turns},
@@ -52,6 +53,8 @@ pub(super) struct Core {
     held: watch::Sender<()>,
     links: Mutex<HashMap<SessionId, HolderLink>>,
     pub(super) upkeep: Upkeep,
+    /// What was known of each attempt while it lived.
+    pub(super) before: before::Store,
     /// Names that are being given to sessions which the journal does not know yet.
     names: Mutex<HashSet<String>>,
     turns: Turns,
@@ -72,6 +75,7 @@ impl Core {
         reports: mpsc::Sender<Report>,
         settings: Settings,
     ) -> Self {
+        let before = before::Store::new(places.state.clone());
         Self {
             places,
             journal,
@@ -84,6 +88,7 @@ impl Core {
             held: watch::Sender::new(()),
             links: Mutex::default(),
             upkeep: Upkeep::default(),
+            before,
             names: Mutex::default(),
             turns: Turns::default(),
             queue: Queue::default(),

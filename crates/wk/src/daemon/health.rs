@@ -23,9 +23,10 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use wk_holder::{gauge::Gauges, host};
 use wk_journal::{JournalError, Subscription};
-use wk_judges::health::{Activity, Course, Look, examine};
+use wk_judges::health::{Activity, Course, Look, Reading, examine};
 use wk_model::{
-    Change, Condition, Event, HealthChanged, Life, Liveness, OnStale, Session, SessionId, Time,
+    Change, Condition, Event, HealthChanged, Life, Liveness, OnStale, Session, SessionId,
+    SessionSample, Time,
 };
 use wk_server::Board;
 use wk_sources::sampling::{Sampler, Target};
@@ -37,6 +38,15 @@ use crate::text::span::millis;
 /// How soon a session is looked at after something was told of it; and after its start, when
 /// it has had time to become what it is.
 const SOON_MS: u64 = 1000;
+
+/// The first looks after a start, later than that one.
+const EARLY_MS: [u64; 2] = [5000, 15_000];
+
+/// Early looks fall on multiples of this.
+const GRID_MS: u64 = 500;
+
+/// Between looks while memory grows fast.
+const GROWING_MS: u64 = 2000;
 
 /// Within this time the sessions of an earlier daemon are all looked at once.
 const FIRST_MS: u64 = 5000;
@@ -82,6 +92,9 @@ struct Watch {
 /// One running attempt.
 struct Watched {
     attempt: u32,
+    /// When it was first heard of, and whether its memory grows fast.
+    began_ms: u64,
+    grows: bool,
     course: Course,
     /// Something is being done about its being stale.
     acting: bool,
@@ -149,7 +162,13 @@ impl Watch {
                     if watched.is_some_and(|watched| watched.attempt <= exited.attempt) {
                         self.forget(id);
                     }
+                    self.core.before.end(id, exited.attempt);
                 }
+                (Some(id), Change::VerdictReached(verdict)) if verdict.settled => {
+                    self.core.before.forget(id, verdict.attempt);
+                }
+                (_, Change::TmuxHealth(health)) => self.core.before.set_tmux(health),
+                (_, Change::TmuxServerGone(gone)) => self.core.before.forget_tmux(&gone.socket),
                 (
                     Some(id),
                     Change::SessionUnreachable(_)
@@ -178,11 +197,19 @@ impl Watch {
             return None;
         }
         let attempt = session.attempt;
-        let fresh = || Watched { attempt, course: Course::default(), acting: false };
+        let began_ms = self.now_ms();
+        let fresh = || Watched {
+            attempt,
+            began_ms,
+            grows: false,
+            course: Course::default(),
+            acting: false,
+        };
         let watched = self.watched.entry(session.id).or_insert_with(fresh);
         if watched.attempt != attempt {
             *watched = fresh();
         }
+        self.core.before.begin(session.id, attempt, host::now().time);
         inquiry::interval_ms(session, &self.core.settings())
     }
 
@@ -203,12 +230,30 @@ impl Watch {
     fn plan(&mut self, id: SessionId) {
         let Ok(Some(session)) = self.core.journal.session(id) else { return };
         match inquiry::interval_ms(&session, &self.core.settings()) {
-            Some(interval) => self.schedule.next(id, self.now_ms(), interval),
+            Some(interval) => {
+                self.schedule.next(id, self.now_ms(), interval);
+                if let Some(sooner) = self.sooner(id) {
+                    self.schedule.advance(id, sooner);
+                }
+            }
             None => {
                 self.schedule.remove(id);
                 self.board.clear(id);
             }
         }
+    }
+
+    /// What has just begun is looked at a few times more; and what grows fast, as long as it
+    /// does. At rest nothing is.
+    fn sooner(&self, id: SessionId) -> Option<u64> {
+        let watched = self.watched.get(&id)?;
+        let now = self.now_ms();
+        if watched.grows {
+            return Some(now + GROWING_MS);
+        }
+        let early = EARLY_MS.iter().map(|ms| watched.began_ms + ms);
+        // Those that began together are looked at together.
+        early.map(|due| due.next_multiple_of(GRID_MS)).find(|due| *due > now)
     }
 
     /// Looks at all whose time has come.
@@ -217,8 +262,10 @@ impl Watch {
         let inquiries: Vec<Inquiry> = due.iter().filter_map(|id| self.inquire(*id)).collect();
         let (began, mut sampler) = (self.began, mem::take(&mut self.sampler));
         // Reading `/proc` may wait for a process; the daemon's own threads must not.
+        let core = self.core.clone();
         let looking = tokio::task::spawn_blocking(move || {
             sampler.forget();
+            core.before.refresh_host();
             let looked: Vec<Looked> =
                 inquiries.into_iter().map(|inquiry| look(&mut sampler, began, inquiry)).collect();
             (sampler, looked)
@@ -256,6 +303,8 @@ impl Watch {
                 continue;
             };
             let (mut evidence, mut reading) = watched.course.take(at_ms, now, &look, &activity);
+            let (attempt, before) = (watched.attempt, &self.core.before);
+            watched.grows = before.add(session.id, attempt, now, sample(now, &reading));
             if look.alive != Liveness::Alive {
                 // Its end is its holder's to tell.
                 self.board.show(session.id, reading);
@@ -311,6 +360,16 @@ impl Watch {
             watched.acting = true;
         }
         tokio::spawn(act::act(self.core.clone(), session.id, session.attempt, on_stale));
+    }
+}
+
+fn sample(now: Time, reading: &Reading) -> SessionSample {
+    SessionSample {
+        at: Some(now),
+        memory_bytes: reading.memory_bytes,
+        cpu_ms: reading.cpu_ms,
+        processes: reading.processes,
+        open_files: reading.open_files,
     }
 }
 

@@ -12,6 +12,7 @@
 mod adopt;
 mod autopsy;
 mod awake;
+mod before;
 mod breakers;
 mod cleanup;
 mod core;

@@ -168,22 +168,9 @@ impl Coroner {
 
 /// What was known just before; the settled verdict keeps it.
 fn before(core: &Core, ended: &Ended, _evidence: &Evidence) -> Before {
-    let session = core.journal.session(ended.session_id).ok().flatten();
-    let others: Vec<SessionId> = core
-        .journal
-        .live()
-        .iter()
-        .map(|session| session.id)
-        .filter(|id| *id != ended.session_id)
-        .collect();
-    Before {
-        age_seconds: session
-            .map_or(0, |session| ended.at.time.millis_since(session.start_time) / 1000),
-        last_output: ended.exited.last_lines.clone(),
-        output_bytes: Some(ended.exited.usage.output_bytes),
-        active_sessions: u32::try_from(others.len()).unwrap_or(u32::MAX),
-        other_active_sessions: others.into_iter().take(50).collect(),
-        ..Before::default()
+    match core.journal.session(ended.session_id).ok().flatten() {
+        Some(session) => super::before::before(core, &session, &ended.exited, ended.at),
+        None => Before::default(),
     }
 }
 

@@ -46,6 +46,14 @@ impl Schedule {
         }
     }
 
+    /// Has a session looked at no later than at `due`.
+    pub(super) fn advance(&mut self, id: SessionId, due: u64) {
+        let planned = self.places.get(&id).and_then(|place| place.due);
+        if planned.is_some_and(|planned| due < planned) {
+            self.set(id, due);
+        }
+    }
+
     /// The session's next turn: the same place in each interval.
     pub(super) fn next(&mut self, id: SessionId, now: u64, interval: u64) {
         let interval = interval.max(1);
@@ -112,6 +120,10 @@ mod tests {
         schedule.next(id, 5, 30_000);
         schedule.hasten(id, 6, 1000);
         assert_eq!(schedule.first(), Some(1005));
+        schedule.advance(id, 2000);
+        assert_eq!(schedule.first(), Some(1005), "it comes sooner already");
+        schedule.advance(id, 900);
+        assert_eq!(schedule.first(), Some(900));
         schedule.remove(id);
         assert_eq!((schedule.first(), schedule.take(u64::MAX)), (None, Vec::new()));
     }
