@@ -18,6 +18,7 @@ fn suite(witness: Option<&Path>) -> Suite {
         lanes: 3,
         seed: 7,
         only: None,
+        except: None,
     }
 }
 

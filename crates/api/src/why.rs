@@ -97,6 +97,9 @@ pub struct Pattern {
     /// How many of how many.
     pub count: usize,
     pub of: usize,
+    /// The value, or the lowest and the highest.
+    pub from: String,
+    pub to: String,
     /// E.g. `9 of 12 died between 14m and 16m of age`.
     pub text: String,
 }

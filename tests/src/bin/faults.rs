@@ -1,6 +1,6 @@
 //! The whole fault suite: every way to die, many times, in random order.
 //!
-//! `faults [--times N] [--lanes N] [--seed N] [--only TEXT] [--without-witness]`
+//! `faults [--times N] [--lanes N] [--seed N] [--only TEXT] [--except TEXT] [--without-witness]`
 
 #![allow(clippy::unwrap_used, reason = "a wrong word on the command line ends it")]
 
@@ -11,7 +11,8 @@ use wk_tests::faults::{Suite, end_witness};
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut words = env::args().skip(1);
-    let (mut times, mut lanes, mut seed, mut only, mut witnessed) = (20, 6, 1, None, true);
+    let (mut times, mut lanes, mut seed, mut witnessed) = (20, 6, 1, true);
+    let (mut only, mut except) = (None, None);
     while let Some(word) = words.next() {
         let mut number = || words.next().unwrap().parse::<u64>().unwrap();
         match word.as_str() {
@@ -19,6 +20,7 @@ async fn main() -> ExitCode {
             "--lanes" => lanes = usize::try_from(number()).unwrap(),
             "--seed" => seed = number(),
             "--only" => only = words.next(),
+            "--except" => except = words.next(),
             "--without-witness" => witnessed = false,
             other => panic!("no option `{other}`"),
         }
@@ -31,6 +33,7 @@ async fn main() -> ExitCode {
         lanes,
         seed,
         only,
+        except,
     };
     let tally = suite.run(|run| eprintln!("WRONG {}: {}", run.way, run.shown)).await;
     end_witness(folder.path());

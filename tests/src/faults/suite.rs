@@ -22,6 +22,8 @@ pub struct Suite {
     pub seed: u64,
     /// Only ways whose name has this in it.
     pub only: Option<String>,
+    /// And none whose name has this in it.
+    pub except: Option<String>,
 }
 
 impl Suite {
@@ -56,7 +58,11 @@ impl Suite {
 
     /// Each way as often as it is to happen, shuffled.
     fn order(&self) -> Vec<Way> {
-        let wanted = |way: &Way| self.only.as_ref().is_none_or(|only| way.name.contains(only));
+        let has = |way: &Way, part: &str| way.name.contains(part);
+        let wanted = |way: &Way| {
+            self.only.as_deref().is_none_or(|only| has(way, only))
+                && self.except.as_deref().is_none_or(|except| !has(way, except))
+        };
         let ways: Vec<Way> = ways().into_iter().filter(wanted).collect();
         let mut order: Vec<Way> = (0..self.times).flat_map(|_| ways.iter().copied()).collect();
         let mut state = self.seed | 1;

@@ -5,9 +5,10 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use wk_api::{Death, DeathsQuery, MORE};
+use wk_api::{Death, DeathsQuery, MORE, Pattern, Patterns};
 use wk_journal::Judged;
-use wk_model::{Cause, Culprit, Time};
+use wk_judges::autopsy::{DeathRecord, patterns as patterns_of};
+use wk_model::{Cause, Culprit, HostState, Time};
 
 use super::Ask;
 use crate::{
@@ -76,7 +77,39 @@ fn view(app: &App, judged: &Judged) -> Death {
 pub(crate) async fn patterns(
     State(app): State<App>,
     Ask(query): Ask<DeathsQuery>,
-) -> Result<Json<wk_api::Patterns>, Failure> {
+) -> Result<Json<Patterns>, Failure> {
     let deaths = select(&app, &query).await?;
-    Ok(Json(wk_api::Patterns { deaths: deaths.len(), patterns: Vec::new() }))
+    let zone = jiff::tz::TimeZone::system();
+    let records: Vec<_> = deaths.iter().map(|judged| record(judged, &zone)).collect();
+    let patterns = patterns_of(&records).into_iter().map(|pattern| Pattern {
+        about: pattern.kind.as_str().to_owned(),
+        count: pattern.count,
+        of: pattern.of,
+        from: pattern.from,
+        to: pattern.to,
+        text: pattern.text,
+    });
+    Ok(Json(Patterns { deaths: deaths.len(), patterns: patterns.collect() }))
+}
+
+fn record(judged: &Judged, zone: &jiff::tz::TimeZone) -> DeathRecord {
+    let verdict = &judged.verdict;
+    let before = verdict.before.clone().unwrap_or_default();
+    let local = jiff::Timestamp::from_millisecond(verdict.end_time.as_millis())
+        .map(|timestamp| timestamp.to_zoned(zone.clone()).hour());
+    DeathRecord {
+        session_id: judged.session_id,
+        end_time: verdict.end_time,
+        hour: local.ok().and_then(|hour| u8::try_from(hour).ok()).unwrap_or(0),
+        cause: verdict.cause,
+        culprit: verdict.culprit.as_ref().map(|culprit| culprit.comm.clone()),
+        age_seconds: before.age_seconds,
+        output_bytes: before.output_bytes,
+        memory_percent: memory_percent(&before.host),
+    }
+}
+
+fn memory_percent(host: &HostState) -> Option<u32> {
+    let (used, total) = (host.memory_used_bytes?, host.memory_total_bytes?);
+    u32::try_from(used.saturating_mul(100).checked_div(total)?).ok()
 }

@@ -22,6 +22,7 @@ use wk_sources::{
 };
 
 use super::{
+    autopsy::Scene,
     before,
     cleanup::Upkeep,
     queue::Queue,
@@ -55,6 +56,7 @@ pub(super) struct Core {
     pub(super) upkeep: Upkeep,
     /// What was known of each attempt while it lived.
     pub(super) before: before::Store,
+    pub(super) scene: Scene,
     /// Names that are being given to sessions which the journal does not know yet.
     names: Mutex<HashSet<String>>,
     turns: Turns,
@@ -89,6 +91,7 @@ impl Core {
             links: Mutex::default(),
             upkeep: Upkeep::default(),
             before,
+            scene: Scene::default(),
             names: Mutex::default(),
             turns: Turns::default(),
             queue: Queue::default(),

@@ -10,6 +10,8 @@ use wk_model::{
     SignalSeen, Stopped, Target,
 };
 
+use wk_sources::system::{About, QUICK};
+
 use super::Ended;
 use crate::daemon::{core::Core, world};
 
@@ -48,12 +50,14 @@ pub(super) async fn gather(core: &Arc<Core>, ended: &Ended) -> Option<Evidence> 
     });
     let mut facts: Vec<Fact> = own.iter().filter_map(fact).collect();
     facts.extend(common(core, ended).iter().filter_map(fact));
+    let subject = subject(&session, started.as_ref().map(|(_, started)| started), &facts);
+    let since = started.as_ref().map_or(ended.at, |(at, _)| *at);
+    facts.extend(core.scene.facts(about(core, &session, &subject, ended, since)).await);
     facts.sort_by_key(|fact| (fact.at.time, fact.at.boot_ns));
     if facts.len() > MAX_FACTS {
         // The latest are nearest to the end.
         facts.drain(..facts.len() - MAX_FACTS);
     }
-    let subject = subject(&session, started.as_ref().map(|(_, started)| started), &facts);
     Some(Evidence {
         subject,
         ended_at: ended.at,
@@ -173,6 +177,23 @@ fn stopped(own: &[Event]) -> Option<(Stopped, Option<String>)> {
         }
         _ => None,
     })
+}
+
+/// What the machine is asked.
+fn about(core: &Core, session: &Session, subject: &Subject, ended: &Ended, since: Moment) -> About {
+    let baseline = core.scene.baseline(session.id, ended.exited.attempt);
+    About {
+        processes: subject.processes.clone(),
+        baselines: baseline.into_iter().collect(),
+        cgroup: subject.cgroup.clone(),
+        since,
+        until: ended.at,
+        uid: subject.uid,
+        working_directory: subject.working_directory.clone(),
+        last_lines: ended.exited.last_lines.clone(),
+        ending: ended.exited.ending.clone(),
+        patience: QUICK,
+    }
 }
 
 /// Whether the kernel's witness looked on from the start of an attempt to its end.

@@ -10,6 +10,7 @@
 //! is killed in between leaves an end without a settled verdict, which the next one sees.
 
 mod gather;
+mod scene;
 mod unsettled;
 mod verdict;
 
@@ -21,11 +22,11 @@ use std::{
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use wk_holder::host;
 use wk_journal::JournalError;
 use wk_judges::autopsy::{Death, Evidence, examine, group};
 use wk_model::{AttemptExited, Before, Change, Event, Moment, SessionId};
 
+pub(super) use self::scene::Scene;
 use super::core::{AGAIN, Core};
 
 /// However long the chain of deaths, its first verdicts are settled after this.
@@ -54,6 +55,9 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let (found, mut examined) = mpsc::channel(WAITING);
     let mut coroner = Coroner { core, found, begun: HashSet::new(), pending: Vec::new() };
+    for session in coroner.core.journal.live() {
+        coroner.core.scene.keep_living(&session);
+    }
     for ended in unsettled::find(&coroner.core) {
         coroner.begin(ended);
     }
@@ -97,10 +101,16 @@ struct Coroner {
 impl Coroner {
     fn hear(&mut self, events: &[Arc<Event>]) {
         for event in events {
-            if let (Some(session_id), Change::AttemptExited(exited)) =
-                (event.session_id, &event.change)
-            {
-                self.begin(Ended { session_id, at: event.at, exited: exited.clone() });
+            match (event.session_id, &event.change) {
+                (Some(session_id), Change::AttemptStarted(started)) => {
+                    if let Some(process) = &started.process {
+                        self.core.scene.keep(session_id, started.attempt, process);
+                    }
+                }
+                (Some(session_id), Change::AttemptExited(exited)) => {
+                    self.begin(Ended { session_id, at: event.at, exited: exited.clone() });
+                }
+                _ => {}
             }
         }
     }
@@ -122,6 +132,7 @@ impl Coroner {
     fn wait(&mut self, ended: Ended, settled: bool) {
         if settled {
             self.begun.remove(&(ended.session_id, ended.exited.attempt));
+            forget(&self.core, &ended);
         } else {
             self.pending.push(Pending { ended, since: Instant::now() });
         }
@@ -164,6 +175,12 @@ impl Coroner {
         self.begun.retain(|begun| !chain.contains(begun));
         tokio::spawn(settle(self.core.clone(), due.into_iter().map(|one| one.ended).collect()));
     }
+}
+
+/// Nobody will ask about this end again.
+fn forget(core: &Core, ended: &Ended) {
+    core.scene.forget(ended.session_id, ended.exited.attempt);
+    core.before.forget(ended.session_id, ended.exited.attempt);
 }
 
 /// What was known just before; the settled verdict keeps it.
@@ -211,6 +228,7 @@ async fn settle(core: Arc<Core>, chain: Vec<Ended>) {
         drafts.extend(verdict::mass_death(&core, &group, &deaths));
     }
     verdict::journal(&core, drafts).await;
-    let now = host::now();
-    tracing::debug!(boot_ns = now.boot_ns, deaths = deaths.len(), "settled verdicts");
+    for (ended, _) in &evidence {
+        forget(&core, ended);
+    }
 }
