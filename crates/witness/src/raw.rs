@@ -105,6 +105,11 @@ pub fn number(bytes: &[u8]) -> u64 {
     Reader(bytes).u64(0)
 }
 
+/// The `u32` that comes first in memory.
+pub fn first_half(word: u64) -> u32 {
+    Reader(&word.to_ne_bytes()).u32(0)
+}
+
 /// Reads one slot.
 pub fn parse(bytes: &[u8]) -> Result<Raw, BadRecord> {
     if bytes.len() != SIZE {

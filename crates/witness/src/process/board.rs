@@ -24,6 +24,13 @@ pub(crate) struct Board {
     looked: Option<Instant>,
 }
 
+/// Whether there may be records about a process that somebody begins to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    None,
+    Some,
+}
+
 #[derive(Debug)]
 struct Watched {
     start_time: u64,
@@ -44,16 +51,16 @@ impl Board {
         self.roots.is_empty()
     }
 
-    /// Watches a living process of user `uid`; false where it has ended.
+    /// Watches a process of user `uid`.
     pub(crate) fn watch(
         &mut self,
         kernel: &mut Kernel,
         process: &ProcessId,
         uid: u32,
-    ) -> Result<bool, String> {
+    ) -> Result<Past, String> {
         let owner = match owner(process) {
             Ok(Some(owner)) => owner,
-            Ok(None) => return Ok(false),
+            Ok(None) => return Ok(Past::Some),
             Err(error) => return Err(format!("cannot look at the process: {error}")),
         };
         if uid != 0 && owner != uid {
@@ -63,7 +70,7 @@ impl Board {
             && known.start_time == process.start_time
         {
             known.peers += 1;
-            return Ok(true);
+            return Ok(Past::Some);
         }
         let entry = RootEntry { start: process.start_time, uid: owner, unused: 0 };
         kernel
@@ -72,7 +79,7 @@ impl Board {
             .map_err(|error| format!("the kernel watches no more processes: {error}"))?;
         let watched = Watched { start_time: process.start_time, peers: 1, ended: None };
         self.roots.insert(process.pid, watched);
-        Ok(true)
+        Ok(Past::None)
     }
 
     /// A peer watches this no longer.

@@ -211,7 +211,7 @@ fn attach(ebpf: &mut aya::Ebpf, name: &str, btf: &Btf) -> Result<FdLink, KernelE
     let program: &mut BtfTracePoint = program.try_into().map_err(refused)?;
     program.load(name, btf).map_err(refused)?;
     let link = program.attach().and_then(|id| program.take_link(id)).map_err(refused)?;
-    FdLink::try_from(link).map_err(load)
+    Ok(FdLink::from(link))
 }
 
 /// Takes the recorder away, with all it holds.

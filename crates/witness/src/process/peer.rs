@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::net::sockopt::socket_peercred;
+use wk_holder::host::boot_id;
 use wk_model::ProcessId;
 
 use super::ring::{Ring, Slot};
@@ -36,6 +37,9 @@ pub(crate) struct Peer {
     output: VecDeque<u8>,
     /// The next record to look at.
     next: u64,
+    /// Processes whose earlier records are still to be told, and the next number to look at.
+    past: HashSet<ProcessId>,
+    past_next: u64,
     syncs: VecDeque<(u64, u64)>,
     /// What the kernel had dropped of this user's when it was last told.
     dropped: u64,
@@ -59,6 +63,8 @@ impl Peer {
             input: Vec::new(),
             output: VecDeque::new(),
             next: head + 1,
+            past: HashSet::new(),
+            past_next: 0,
             syncs: VecDeque::new(),
             dropped: dropped(uid),
             stalled: None,
@@ -101,6 +107,12 @@ impl Peer {
         self.next = (after.saturating_add(1)).max(oldest).min(head + 1);
     }
 
+    /// Tells the records of one process that were written before it was asked for.
+    pub(crate) fn recall(&mut self, process: ProcessId) {
+        self.past.insert(process);
+        self.past_next = 0;
+    }
+
     /// Answers `number` once everything up to `head` is told.
     pub(crate) fn sync(&mut self, number: u64, head: u64) -> bool {
         self.syncs.push_back((number, head));
@@ -128,7 +140,8 @@ impl Peer {
             self.take(ring, hides);
             let sent = self.send()?;
             // What is left goes when the peer has read, or when the bell rings.
-            if self.next > ring.head() || !sent || self.stalled.is_some() {
+            let done = self.past.is_empty() && self.next > ring.head();
+            if done || !sent || self.stalled.is_some() {
                 return Ok(());
             }
         }
@@ -151,7 +164,8 @@ impl Peer {
 
     fn take(&mut self, ring: &Ring, hides: bool) {
         let mut buffer = [0; SIZE];
-        while self.output.len() < ROOM {
+        self.remember(ring, hides);
+        while self.past.is_empty() && self.output.len() < ROOM {
             self.answer();
             let head = ring.head();
             if self.next > head {
@@ -182,6 +196,27 @@ impl Peer {
         self.answer();
     }
 
+    /// Goes through what was before.
+    fn remember(&mut self, ring: &Ring, hides: bool) {
+        let mut buffer = [0; SIZE];
+        while !self.past.is_empty() && self.output.len() < ROOM {
+            let oldest = (ring.head() + 1).saturating_sub(SLOTS).max(1);
+            self.past_next = self.past_next.max(oldest);
+            if self.past_next >= self.next {
+                self.past = HashSet::new();
+                return;
+            }
+            let (pid, start_time) = ring.root(self.past_next);
+            let root = ProcessId { boot: boot_id(), pid, start_time };
+            if self.past.contains(&root)
+                && matches!(ring.read(self.past_next, &mut buffer), Slot::Ready)
+            {
+                self.tell(&buffer, hides);
+            }
+            self.past_next += 1;
+        }
+    }
+
     fn overtaken(&mut self, records: u64) {
         self.stalled = None;
         self.next += records;
@@ -190,6 +225,9 @@ impl Peer {
     }
 
     fn answer(&mut self) {
+        if !self.past.is_empty() {
+            return;
+        }
         while let Some((number, _)) = self.syncs.pop_front_if(|(_, head)| self.next > *head) {
             self.say(&Told::Synced { number });
         }

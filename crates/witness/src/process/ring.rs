@@ -41,6 +41,14 @@ impl Ring {
         self.state.word(8).load(Ordering::Acquire)
     }
 
+    /// Number and start of the watched process of a record that may be whole.
+    pub(crate) fn root(&self, number: u64) -> (u32, u64) {
+        let at = (number % SLOTS) as usize * SIZE;
+        let start = self.records.word(at + 56).load(Ordering::Relaxed);
+        let pid = self.records.word(at + 64).load(Ordering::Relaxed);
+        (raw::first_half(pid), start)
+    }
+
     /// Copies the record of a number, if it is whole.
     pub(crate) fn read(&self, number: u64, into: &mut [u8; SIZE]) -> Slot {
         let at = (number % SLOTS) as usize * SIZE;

@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use super::{
-    board::{Board, ROUND},
+    board::{Board, Past, ROUND},
     kernel::{self, Kernel, KernelError},
     peer::Peer,
     places::Places,
@@ -218,8 +218,13 @@ impl Witness {
                     return Ok(());
                 }
                 match board.watch(kernel, &process, peer.uid) {
-                    // One that has ended may have records: whose they are is in them.
-                    Ok(_) => drop(peer.roots.insert(process)),
+                    Ok(past) => {
+                        peer.roots.insert(process);
+                        // Whose the records are is in them, so that the dead need no owner.
+                        if past == Past::Some {
+                            peer.recall(process);
+                        }
+                    }
                     Err(reason) => peer.say(&Told::Refused { reason, process: Some(process) }),
                 }
             }

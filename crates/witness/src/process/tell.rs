@@ -162,12 +162,12 @@ pub(crate) fn proc_hides() -> bool {
 }
 
 fn hides(mounts: &str) -> bool {
-    let of_proc = mounts.lines().filter_map(|line| {
+    let mut of_proc = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ');
         (fields.nth(1) == Some("/proc")).then(|| fields.nth(1).unwrap_or_default())
     });
     // The last one lies over all others.
-    of_proc.last().is_some_and(|options| {
+    of_proc.next_back().is_some_and(|options| {
         options.split(',').any(|option| {
             option.strip_prefix("hidepid=").is_some_and(|how| !matches!(how, "0" | "off"))
         })
