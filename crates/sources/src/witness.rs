@@ -7,7 +7,7 @@ mod link;
 
 use std::{
     collections::HashSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -43,6 +43,17 @@ pub struct Looking {
     pub generation: String,
     /// What cannot be seen on this kernel.
     pub missing: Vec<String>,
+}
+
+/// Asks a witness how it is, once.
+pub async fn look(socket: &Path) -> Result<Looking, String> {
+    link::connect(socket).await.map(|(_, looking)| looking)
+}
+
+/// Waits until the witness at a socket answers; false where that takes too long.
+pub async fn until_heard(socket: &Path, within: Duration) -> bool {
+    let (out, _nobody) = mpsc::channel(1);
+    Witness::start(socket.to_owned(), out).until_heard(within).await
 }
 
 /// Asks the witness. Cheap to clone; the link ends with the last of them.
@@ -111,6 +122,12 @@ impl Witness {
     /// Since when a witness looks on; an error says why none does.
     pub fn coverage(&self) -> Result<Looking, String> {
         self.shared.state.borrow().clone()
+    }
+
+    /// Waits until no witness is heard.
+    pub async fn until_lost(&self) {
+        // The sender lives as long as this does.
+        let _ = self.shared.state.subscribe().wait_for(Result::is_err).await;
     }
 
     /// Waits until a witness is heard; false where that takes too long.

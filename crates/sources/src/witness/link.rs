@@ -53,7 +53,7 @@ impl Link {
         loop {
             // Watched first: a socket that is made between the try and the wait is seen.
             let mut folder = nearest(&self.socket).and_then(|at| FolderWatch::new(&at).ok());
-            match self.connect().await {
+            match connect(&self.socket).await {
                 Ok((wire, looking)) => {
                     pause = SOONEST;
                     match self.listen(wire, looking, &mut orders).await {
@@ -90,30 +90,6 @@ impl Link {
                 }
             }
             pause = (pause * 2).min(Duration::from_secs(1));
-        }
-    }
-
-    async fn connect(&self) -> Result<(Wire, Looking), String> {
-        let place = self.socket.display();
-        let stream =
-            UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => format!("no witness runs: there is no `{place}`"),
-                io::ErrorKind::ConnectionRefused => {
-                    format!("no witness runs: nobody listens at `{place}`")
-                }
-                _ => format!("the witness at `{place}` cannot be reached: {error}"),
-            })?;
-        let mut wire = Wire::new(stream);
-        wire.say(&Ask::Hello { version: VERSION });
-        let told = timeout(PATIENCE, wire.hear()).await;
-        match told.map_err(|_| "the witness does not answer".to_owned())? {
-            Ok(Some(Told::Welcome { generation, started, missing, .. })) => {
-                Ok((wire, Looking { since: started, generation, missing }))
-            }
-            Ok(Some(Told::Refused { reason, .. })) => Err(format!("the witness refused: {reason}")),
-            Ok(Some(_)) => Err("the witness said no welcome".to_owned()),
-            Ok(None) => Err("the witness hung up".to_owned()),
-            Err(error) => Err(format!("the witness cannot be understood: {error}")),
         }
     }
 
@@ -176,6 +152,30 @@ impl Link {
     }
 }
 
+/// Says hello to whoever listens there.
+pub(super) async fn connect(socket: &Path) -> Result<(Wire, Looking), String> {
+    let place = socket.display();
+    let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("no witness runs: there is no `{place}`"),
+        io::ErrorKind::ConnectionRefused => {
+            format!("no witness runs: nobody listens at `{place}`")
+        }
+        _ => format!("the witness at `{place}` cannot be reached: {error}"),
+    })?;
+    let mut wire = Wire::new(stream);
+    wire.say(&Ask::Hello { version: VERSION });
+    let told = timeout(PATIENCE, wire.hear()).await;
+    match told.map_err(|_| "the witness does not answer".to_owned())? {
+        Ok(Some(Told::Welcome { generation, started, missing, .. })) => {
+            Ok((wire, Looking { since: started, generation, missing }))
+        }
+        Ok(Some(Told::Refused { reason, .. })) => Err(format!("the witness refused: {reason}")),
+        Ok(Some(_)) => Err("the witness said no welcome".to_owned()),
+        Ok(None) => Err("the witness hung up".to_owned()),
+        Err(error) => Err(format!("the witness cannot be understood: {error}")),
+    }
+}
+
 fn report(generation: &str, told: Told) -> Option<Report> {
     match told {
         Told::Record { number, at, change } => {
@@ -200,7 +200,7 @@ fn nearest(socket: &Path) -> Option<PathBuf> {
 
 /// Lines both ways. Writing waits for nobody: what is asked is small, and a witness that does
 /// not read it ends the connection.
-struct Wire {
+pub(super) struct Wire {
     reader: BufReader<OwnedReadHalf>,
     /// The beginning of a line whose end is still to come.
     line: Vec<u8>,
