@@ -37,6 +37,8 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ("wk-recording", RUNTIME_AND_DATABASE),
     // One runs per session, and a session's life hangs on it: small and simple.
     ("wk-holder", RUNTIME_AND_DATABASE),
+    // It has rights that others have not: small and simple.
+    ("wk-witness", RUNTIME_AND_DATABASE),
     ("wk-api", RUNTIME_AND_DATABASE),
     ("wk-client", &["rusqlite", "axum"]),
     ("wk-journal", &["hyper", "axum"]),

@@ -29,12 +29,17 @@ macro_rules! program {
 }
 
 /// For the bundled SQLite, and for the holder, which is linked statically.
-pub(crate) const BUILD: &[Need] = &[Need {
-    what: "a C compiler and the static C library",
-    present: || find("cc").is_some() && has_static_libc(),
-    debian: &["gcc", "libc6-dev"],
-    elsewhere: "gcc glibc-static (Fedora), gcc glibc-devel-static (openSUSE), base-devel (Arch)",
-}];
+///
+/// clang makes the witness's kernel programs.
+pub(crate) const BUILD: &[Need] = &[
+    Need {
+        what: "a C compiler and the static C library",
+        present: || find("cc").is_some() && has_static_libc(),
+        debian: &["gcc", "libc6-dev"],
+        elsewhere: "gcc glibc-static (Fedora), gcc glibc-devel-static (openSUSE), base-devel (Arch)",
+    },
+    program!("clang", "clang"),
+];
 
 /// What tests and benchmarks compare with and run in sessions.
 pub(crate) const PEERS: &[Need] = &[

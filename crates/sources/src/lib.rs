@@ -8,3 +8,4 @@ pub mod leftovers;
 pub mod process_watch;
 pub mod sampling;
 pub mod system;
+pub mod witness;

@@ -12,7 +12,7 @@ use crate::{
     verbs::{
         attach, clean, completions, config, daemon, deaths, doctor, events, health, instances,
         logs, ls, man, play, restart, rm, run, screen, send, show, signal, stats, stop, templates,
-        wait, why,
+        wait, why, witness,
     },
 };
 
@@ -80,6 +80,7 @@ enum Verb {
     Templates(templates::TemplatesArgs),
     Health(health::HealthArgs),
     Instances(instances::InstancesArgs),
+    Witness(witness::WitnessArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -143,6 +144,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Templates(args) => templates::run(context, &args, out),
         Verb::Health(args) => health::run(context, args, out).await,
         Verb::Instances(args) => instances::run(context, args, out).await,
+        Verb::Witness(args) => witness::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

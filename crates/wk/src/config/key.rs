@@ -1,11 +1,11 @@
 //! Every key of the settings: its name, how it is read and how it is shown.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
 
-use super::settings::{LogFormat, Settings};
+use super::settings::{LogFormat, Settings, WitnessStart};
 use crate::{
     attach::detach_key::DetachKey,
     text::{bytes, span},
@@ -216,6 +216,21 @@ pub(crate) const KEYS: &[Key] = &[
         show: |settings| quote_span(settings.deaths.window),
     },
     Key {
+        section: "witness",
+        name: "start",
+        set: |settings, raw| put(&mut settings.witness.start, witness_start(raw)),
+        show: |settings| match settings.witness.start {
+            WitnessStart::Auto => quote("auto"),
+            WitnessStart::Off => quote("off"),
+        },
+    },
+    Key {
+        section: "witness",
+        name: "dir",
+        set: |settings, raw| put(&mut settings.witness.dir, absolute_path(raw)),
+        show: |settings| quote(&settings.witness.dir.to_string_lossy()),
+    },
+    Key {
         section: "cleanup",
         name: "interval",
         set: |settings, raw| put(&mut settings.cleanup.interval, interval(raw)),
@@ -394,6 +409,21 @@ fn limit_mechanism(raw: Raw<'_>) -> Result<LimitMechanism, String> {
         "sampling" => Ok(LimitMechanism::Sampling),
         other => Err(mismatch(Raw::Text(other), "\"auto\" or \"sampling\"")),
     }
+}
+
+fn witness_start(raw: Raw<'_>) -> Result<WitnessStart, String> {
+    match text(raw, "\"auto\" or \"off\"")? {
+        "auto" => Ok(WitnessStart::Auto),
+        "off" => Ok(WitnessStart::Off),
+        other => Err(mismatch(Raw::Text(other), "\"auto\" or \"off\"")),
+    }
+}
+
+fn absolute_path(raw: Raw<'_>) -> Result<PathBuf, String> {
+    const WANT: &str = "a path that begins with `/`";
+    let found = text(raw, WANT)?;
+    let path = PathBuf::from(found);
+    if path.is_absolute() { Ok(path) } else { Err(mismatch(Raw::Text(found), WANT)) }
 }
 
 fn log_format(raw: Raw<'_>) -> Result<LogFormat, String> {

@@ -1,6 +1,6 @@
 //! What can be set, and what holds where nothing is.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use wk_client::Places;
 use wk_holder::spec::LimitMechanism;
@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub health: HealthSettings,
     pub cleanup: CleanupSettings,
     pub deaths: DeathSettings,
+    pub witness: WitnessSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +107,22 @@ pub(crate) struct DeathSettings {
     pub window: Duration,
 }
 
+/// The kernel's witness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WitnessSettings {
+    pub start: WitnessStart,
+    /// Where its socket is.
+    pub dir: PathBuf,
+}
+
+/// Whether the daemon starts a witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WitnessStart {
+    /// When it runs as root, and nobody answers.
+    Auto,
+    Off,
+}
+
 /// How long what ended sessions leave behind is kept; none: for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CleanupSettings {
@@ -178,6 +195,12 @@ impl Default for HealthSettings {
 impl Default for DeathSettings {
     fn default() -> Self {
         Self { window: Duration::from_secs(2) }
+    }
+}
+
+impl Default for WitnessSettings {
+    fn default() -> Self {
+        Self { start: WitnessStart::Auto, dir: PathBuf::from(wk_witness::protocol::FOLDER) }
     }
 }
 

@@ -27,6 +27,7 @@ use super::{
     cleanup::Upkeep,
     queue::Queue,
     turns::{Turn, Turns},
+    witness::Desk,
 };
 use crate::config::Settings;
 
@@ -61,6 +62,8 @@ pub(super) struct Core {
     names: Mutex<HashSet<String>>,
     turns: Turns,
     pub(super) queue: Queue,
+    /// The kernel's witness.
+    pub(super) witness: Desk,
     /// Sessions that somebody has asked to end: they do not recover.
     stopping: Mutex<HashSet<SessionId>>,
     /// Attempts that are waited for.
@@ -85,6 +88,7 @@ impl Core {
             holder,
             daemon_command,
             reports,
+            witness: Desk::new(&settings.witness.dir),
             settings: RwLock::new(Arc::new(settings)),
             adopted: watch::Sender::new(false),
             held: watch::Sender::new(()),

@@ -33,6 +33,7 @@ mod salvage;
 mod sinks;
 mod stop;
 mod turns;
+mod witness;
 mod working_directory;
 mod world;
 
@@ -56,6 +57,7 @@ use crate::config::Settings;
 
 pub(crate) use self::{
     log::{FILE as LOG_FILE, FOLDER as LOG_FOLDER},
+    witness::{last_words, witness_program},
     world::{daemon_environment, holder_program, own_program},
 };
 
@@ -123,6 +125,9 @@ async fn watch(
 
     let (door, listener) = Door::open(&places, lock)?;
     let (renew, renewed) = mpsc::channel(1);
+    // Before anybody finds out what has ended meanwhile.
+    let stock = witness::take_stock(&core);
+    let witness = tokio::spawn(witness::run(core.clone(), stock, ending.clone()));
     tokio::spawn(door.keep(renew));
     let driver = tokio::spawn(driver::run(core.clone(), ordered, heard, ending.clone()));
     // A holder that does not answer holds up nobody but those who ask for it.
@@ -160,6 +165,7 @@ async fn watch(
     driver.await.context("the driver failed")?;
     upkeep.await.context("the upkeep failed")?;
     queue.await.context("the queue failed")?;
+    witness.await.context("the witness's desk failed")?;
     // It ends all the same.
     let _ = core.journal(None, Change::DaemonStopped).await;
     drop(core);

@@ -29,6 +29,7 @@ pub(crate) mod stop;
 pub(crate) mod templates;
 pub(crate) mod wait;
 pub(crate) mod why;
+pub(crate) mod witness;
 
 /// How to print sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

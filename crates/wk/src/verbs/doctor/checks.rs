@@ -32,6 +32,7 @@ pub(super) async fn all(context: &Context) -> Vec<Finding> {
     findings.push(host::holder());
     findings.push(host::cgroup());
     findings.push(host::pidfd());
+    findings.push(witness(&places.config).await);
     findings.extend(host::linger());
     findings.push(terminal());
     findings
@@ -105,6 +106,29 @@ fn settings(path: &Path) -> Finding {
             format!("{} cannot be used", path.display()),
             "`wk config check` says where it is wrong",
         ),
+    }
+}
+
+/// Whether it can be told who killed a session.
+async fn witness(config: &Path) -> Finding {
+    let settings = config::load(config, |name| env::var_os(name));
+    let folder = settings.map(|loaded| loaded.settings.witness.dir);
+    let folder = folder.unwrap_or_else(|_| wk_witness::protocol::FOLDER.into());
+    match wk_sources::witness::look(&wk_witness::protocol::socket(&folder)).await {
+        Ok(looking) if looking.missing.is_empty() => {
+            Finding::good("witness", "sees who sends which signal")
+        }
+        Ok(looking) => {
+            let seen = format!("cannot see {}", looking.missing.join(", "));
+            Finding::weak("witness", seen, "a newer kernel tells more")
+        }
+        Err(why) => {
+            let remedy = match super::super::witness::obstacles().into_iter().next() {
+                Some(obstacle) => obstacle,
+                None => "sudo wk witness install; until then, `wk why` knows less".to_owned(),
+            };
+            Finding::weak("witness", why, remedy)
+        }
     }
 }
 

@@ -1,0 +1,276 @@
+//! What the kernel's witness tells: has it watch the sessions' processes, and journals what it
+//! saw of them.
+//!
+//! ```text
+//! journal ──attempts──▶ desk ──watch──▶ link ──▶ wk-witness
+//!    ▲───────records──────┘◀──reports───┘
+//! ```
+//!
+//! A witness outlives daemons, and records outlive witnesses: what is told twice is journalled
+//! once, by its generation and number.
+
+mod program;
+
+pub(crate) use self::program::last_words;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use wk_journal::{JournalError, Subscription};
+use wk_model::{Change, Draft, Event, Life, Moment, ProcessId, SessionId, Source};
+use wk_sources::witness::{Looking, Report, Witness};
+use wk_witness::protocol;
+
+use super::core::{AGAIN, Core, draft};
+
+/// How long a process that has ended is still watched: what is below it may die later.
+const MOURNING: Duration = Duration::from_secs(30);
+
+/// Reports that may wait for the journal, and those that it gets at once.
+const WAITING: usize = 1024;
+const BATCH: usize = 256;
+
+/// How long the witness may take to tell what it has.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Asks the witness, and knows whose the watched processes are.
+#[derive(Debug)]
+pub(super) struct Desk {
+    link: Witness,
+    reports: Mutex<Option<mpsc::Receiver<Report>>>,
+    questions: mpsc::Sender<oneshot::Sender<()>>,
+    asked: Mutex<Option<mpsc::Receiver<oneshot::Sender<()>>>>,
+    /// Whose the watched are; none: of no session, as a tmux server.
+    owners: Mutex<HashMap<ProcessId, Option<SessionId>>>,
+    /// Why the program of the witness could not be started.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Desk {
+    /// Begins to look for the witness. Within a runtime.
+    pub(super) fn new(folder: &std::path::Path) -> Self {
+        let (out, reports) = mpsc::channel(WAITING);
+        let (questions, asked) = mpsc::channel(16);
+        Self {
+            link: Witness::start(protocol::socket(folder), out),
+            reports: Mutex::new(Some(reports)),
+            questions,
+            asked: Mutex::new(Some(asked)),
+            owners: Mutex::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// Has a process watched, and all below it; what happens is journalled with the session.
+    pub(super) fn watch_for(&self, process: ProcessId, session_id: Option<SessionId>) {
+        self.owners().insert(process, session_id);
+        self.link.watch(process);
+    }
+
+    pub(super) fn unwatch(&self, process: ProcessId) {
+        self.owners().remove(&process);
+        self.link.unwatch(process);
+    }
+
+    /// Waits until everything that the witness has seen before this call is in the journal;
+    /// false where that takes too long, or nobody looks on.
+    pub(super) async fn sync(&self) -> bool {
+        if !self.link.sync(PATIENCE).await {
+            return false;
+        }
+        let (done, journalled) = oneshot::channel();
+        self.questions.send(done).await.is_ok() && journalled.await.is_ok()
+    }
+
+    /// Since when the witness looks on; an error says why it does not.
+    pub(super) fn coverage(&self) -> Result<Looking, String> {
+        self.link.coverage().map_err(|why| match &*self.trouble() {
+            Some(trouble) => format!("{why}; {trouble}"),
+            None => why,
+        })
+    }
+
+    fn owners(&self) -> MutexGuard<'_, HashMap<ProcessId, Option<SessionId>>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draft(&self, report: Report) -> Draft {
+        match report {
+            Report::Started(started) => draft(None, Change::WitnessStarted(started)),
+            Report::Lost(lost) => draft(None, Change::WitnessLost(lost)),
+            Report::Record { generation, number, at, change } => {
+                let session_id = self.session_of(&change);
+                record(&generation, number, at, session_id, change)
+            }
+        }
+    }
+
+    fn session_of(&self, change: &Change) -> Option<SessionId> {
+        let target = match change {
+            Change::SignalSeen(seen) => &seen.target,
+            Change::ExitSeen(seen) => &seen.target,
+            Change::OomVictimSeen(seen) => &seen.target,
+            _ => return None,
+        };
+        self.owners().get(&target.root).copied().flatten()
+    }
+}
+
+fn record(
+    generation: &str,
+    number: u64,
+    at: Moment,
+    session_id: Option<SessionId>,
+    change: Change,
+) -> Draft {
+    Draft {
+        at,
+        session_id,
+        source: Source::witness(generation),
+        source_seq: Some(number),
+        trace_parent: None,
+        change,
+    }
+}
+
+/// Has everything watched that lives now. To be called before anybody finds out what has ended
+/// meanwhile: the witness may know how.
+pub(super) fn take_stock(core: &Core) -> Subscription {
+    let events = core.journal.subscribe(core.journal.last(), None);
+    for session in core.journal.live() {
+        if let Life::Running { process, holder, .. } = &session.life {
+            for process in [process.as_ref(), holder.as_ref()].into_iter().flatten() {
+                core.witness.watch_for(*process, Some(session.id));
+            }
+        }
+    }
+    events
+}
+
+/// Runs until the daemon ends.
+pub(super) async fn run(core: Arc<Core>, events: Subscription, ending: CancellationToken) {
+    let take =
+        |place: &Mutex<Option<_>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(reports) = take(&core.witness.reports) else { return };
+    let asked = core.witness.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(asked) = asked else { return };
+    let keeper = tokio::spawn(program::keep(core.clone(), ending.clone()));
+    Intake { core, reports, mourned: VecDeque::new() }.run(events, asked, &ending).await;
+    keeper.abort();
+}
+
+struct Intake {
+    core: Arc<Core>,
+    reports: mpsc::Receiver<Report>,
+    /// Processes that have ended, and until when they are watched.
+    mourned: VecDeque<(Instant, ProcessId)>,
+}
+
+impl Intake {
+    async fn run(
+        mut self,
+        mut events: Subscription,
+        mut asked: mpsc::Receiver<oneshot::Sender<()>>,
+        ending: &CancellationToken,
+    ) {
+        loop {
+            let due = self.mourned.front().map(|(due, _)| *due);
+            let due = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = ending.cancelled() => return,
+                heard = events.next() => match heard {
+                    Ok(heard) => heard.iter().for_each(|event| self.hear(event)),
+                    Err(JournalError::Closed) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "the witness goes on from the sessions as they are");
+                        sleep(AGAIN).await;
+                        events = take_stock(&self.core);
+                    }
+                },
+                Some(report) = self.reports.recv() => self.take_in(Some(report)).await,
+                Some(done) = asked.recv() => {
+                    self.take_in(None).await;
+                    // Its patience may have ended.
+                    let _ = done.send(());
+                }
+                () = due => self.let_go(),
+            }
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        let Some(session_id) = event.session_id else { return };
+        match &event.change {
+            Change::AttemptStarted(started) => {
+                for process in [started.process, started.holder].into_iter().flatten() {
+                    self.core.witness.watch_for(process, Some(session_id));
+                }
+            }
+            Change::AttemptExited(_) => {
+                let owners = self.core.witness.owners();
+                let of_it = owners.iter().filter(|(_, owner)| **owner == Some(session_id));
+                let due = Instant::now() + MOURNING;
+                self.mourned.extend(of_it.map(|(process, _)| (due, *process)));
+            }
+            _ => {}
+        }
+    }
+
+    fn let_go(&mut self) {
+        let now = Instant::now();
+        while let Some((_, process)) = self.mourned.pop_front_if(|(due, _)| *due <= now) {
+            // A tmux session's pane lives on after an attempt of something else.
+            if wk_holder::host::liveness(&process) == wk_model::Liveness::Dead {
+                self.core.witness.unwatch(process);
+            }
+        }
+    }
+
+    /// Journals a report, and all that wait behind it.
+    async fn take_in(&mut self, first: Option<Report>) {
+        let mut next = first;
+        loop {
+            let more = std::iter::from_fn(|| self.reports.try_recv().ok());
+            let batch = next.take().into_iter().chain(more).take(BATCH);
+            let drafts: Vec<Draft> = batch.map(|report| self.core.witness.draft(report)).collect();
+            if drafts.is_empty() {
+                return;
+            }
+            while let Err(error) = self.core.journal.append(drafts.clone()).await {
+                match error {
+                    JournalError::Full { .. } => sleep(AGAIN).await,
+                    error => {
+                        tracing::error!(%error, "could not journal what the witness saw");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The program of the witness: `WK_WITNESS`, else `wk-witness` beside this program.
+pub(crate) fn witness_program() -> anyhow::Result<PathBuf> {
+    match std::env::var_os("WK_WITNESS") {
+        Some(named) => Ok(PathBuf::from(named)),
+        None => Ok(super::own_program()?.with_file_name("wk-witness")),
+    }
+}

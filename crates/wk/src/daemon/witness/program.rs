@@ -1,0 +1,104 @@
+//! Keeps a witness running, where the daemon has the right to.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::process::geteuid;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+use super::{Core, witness_program};
+use crate::config::WitnessStart;
+
+/// A witness loads its programs within this time.
+const BIRTH: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What a witness says goes here, in its folder.
+pub(crate) const LOG: &str = "witness.log";
+
+/// Starts a witness whenever none is heard; for ever.
+pub(super) async fn keep(core: Arc<Core>, ending: CancellationToken) {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let settings = core.settings();
+        let folder = &settings.witness.dir;
+        // One may be there already, or come back by itself.
+        if !core.witness.link.until_heard(pause).await
+            && settings.witness.start == WitnessStart::Auto
+            && geteuid().is_root()
+            && !ending.is_cancelled()
+        {
+            start(&core, folder).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        if core.witness.link.coverage().is_ok() {
+            *core.witness.trouble() = None;
+            pause = Duration::from_millis(100);
+            core.witness.link.until_lost().await;
+        }
+    }
+}
+
+/// Starts one, and waits until it is heard or has left.
+async fn start(core: &Core, folder: &Path) {
+    let failed = |why: String| {
+        tracing::warn!(why, "the kernel's witness cannot be started: verdicts will be weaker");
+        *core.witness.trouble() = Some(why);
+    };
+    let child = witness_program().map_err(|error| error.to_string()).and_then(|program| {
+        spawn(&program, folder)
+            .map_err(|error| format!("cannot start `{}`: {error}", program.display()))
+    });
+    let mut child = match child {
+        Ok(child) => child,
+        Err(why) => return failed(why),
+    };
+    let heard = core.witness.link.until_heard(BIRTH);
+    tokio::select! {
+        _ = heard => {
+            // Reaped by whoever lives when it ends: us, or init after us.
+            tokio::spawn(async move { child.wait().await });
+        }
+        _ = child.wait() => failed(last_words(folder)),
+    }
+}
+
+/// It has nothing of ours: it serves everybody on this machine, and outlives us.
+fn spawn(program: &Path, folder: &Path) -> io::Result<tokio::process::Child> {
+    std::fs::create_dir_all(folder)?;
+    let log = log(&folder.join(LOG))?;
+    Command::new(program)
+        .arg("--dir")
+        .arg(folder)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+}
+
+fn log(path: &Path) -> io::Result<File> {
+    const LONG: u64 = 1 << 20;
+    let is_long = std::fs::metadata(path).is_ok_and(|found| found.len() > LONG);
+    let mut options = OpenOptions::new();
+    options.create(true).append(!is_long).write(true).truncate(is_long).mode(0o644);
+    options.open(path)
+}
+
+/// The last line of its log.
+pub(crate) fn last_words(folder: &Path) -> String {
+    let log = std::fs::read(folder.join(LOG)).unwrap_or_default();
+    let from = log.len().saturating_sub(4096);
+    let text = String::from_utf8_lossy(&log[from..]).into_owned();
+    let line = text.lines().rev().find(|line| !line.trim().is_empty());
+    line.map_or_else(|| "it said nothing".to_owned(), str::to_owned)
+}
