@@ -43,6 +43,7 @@ const MAX_FACTS: usize = 512;
 /// None: the journal does not know the session (any more).
 pub(super) async fn gather(core: &Arc<Core>, ended: &Ended) -> Option<Evidence> {
     let session = core.journal.session(ended.session_id).ok().flatten()?;
+    let told = core.witness.sync().await;
     let own = own(core, ended);
     let started = own.iter().find_map(|event| match &event.change {
         Change::AttemptStarted(started) => Some((event.at, started.clone())),
@@ -65,7 +66,7 @@ pub(super) async fn gather(core: &Arc<Core>, ended: &Ended) -> Option<Evidence> 
         last_lines: ended.exited.last_lines.clone(),
         limit: limit(&own, ended),
         stopped: stopped(&own),
-        coverage: coverage(core, started.map(|(at, _)| at), ended.at),
+        coverage: coverage(core, told, started.map(|(at, _)| at), ended.at),
         facts,
     })
 }
@@ -197,9 +198,25 @@ fn about(core: &Core, session: &Session, subject: &Subject, ended: &Ended, since
 }
 
 /// Whether the kernel's witness looked on from the start of an attempt to its end.
-fn coverage(_core: &Core, _started: Option<Moment>, ended: Moment) -> Coverage {
+fn coverage(core: &Core, told: bool, started: Option<Moment>, ended: Moment) -> Coverage {
     if ended.boot != host::boot_id() {
         return Coverage::None { why: "the machine was started anew since".to_owned() };
     }
-    Coverage::None { why: "the kernel's witness was not running".to_owned() }
+    let looking = match core.witness.coverage() {
+        Ok(looking) => looking,
+        Err(why) => return Coverage::None { why },
+    };
+    if looking.since.boot_ns > ended.boot_ns {
+        return Coverage::None { why: "the kernel's witness was started later".to_owned() };
+    }
+    if started.is_none_or(|started| looking.since.boot_ns > started.boot_ns) {
+        let why = "the kernel's witness was started after the session".to_owned();
+        return Coverage::Partial { why };
+    }
+    match told {
+        true => Coverage::Full,
+        false => {
+            Coverage::Partial { why: "the kernel's witness did not answer in time".to_owned() }
+        }
+    }
 }
