@@ -40,6 +40,8 @@ const MAX_FACTS: usize = 512;
 
 /// None: the journal does not know the session (any more).
 pub(super) async fn gather(core: &Arc<Core>, ended: &Ended) -> Option<Evidence> {
+    // Where nobody looks on, or it takes too long, the coverage says so.
+    core.witness.sync().await;
     let session = core.journal.session(ended.session_id).ok().flatten()?;
     let own = own(core, ended);
     let started = own.iter().find_map(|event| match &event.change {
@@ -176,9 +178,25 @@ fn stopped(own: &[Event]) -> Option<(Stopped, Option<String>)> {
 }
 
 /// Whether the kernel's witness looked on from the start of an attempt to its end.
-fn coverage(_core: &Core, _started: Option<Moment>, ended: Moment) -> Coverage {
+fn coverage(core: &Core, started: Option<Moment>, ended: Moment) -> Coverage {
     if ended.boot != host::boot_id() {
         return Coverage::None { why: "the machine was started anew since".to_owned() };
     }
-    Coverage::None { why: "the kernel's witness was not running".to_owned() }
+    let looking = match core.witness.coverage() {
+        Ok(looking) => looking,
+        Err(why) => return Coverage::None { why },
+    };
+    let from = started.map_or(0, |started| started.boot_ns);
+    if looking.since.boot_ns > ended.boot_ns {
+        let why = "the kernel's witness began to look on after the end".to_owned();
+        return Coverage::None { why };
+    }
+    if looking.since.boot_ns > from {
+        let why = "the kernel's witness began to look on after the start".to_owned();
+        return Coverage::Partial { why };
+    }
+    if core.witness.lost_since(from) {
+        return Coverage::Partial { why: "the kernel's witness has lost records".to_owned() };
+    }
+    Coverage::Full
 }
