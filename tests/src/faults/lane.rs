@@ -36,6 +36,9 @@ impl Lane {
             None => daemon.set("WK_WITNESS_START", "off"),
         }
         daemon.ok(["daemon", "start"]).await;
+        if witness.is_some() {
+            daemon.events().await.until(|event| event.kind == "witness_started").await;
+        }
         Self { daemon, witnessed: witness.is_some(), misbehave: misbehave.to_owned() }
     }
 

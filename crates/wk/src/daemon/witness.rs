@@ -16,7 +16,10 @@ pub(crate) use self::program::last_words;
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -51,6 +54,8 @@ pub(super) struct Desk {
     asked: Mutex<Option<mpsc::Receiver<oneshot::Sender<()>>>>,
     /// Whose the watched are; none: of no session, as a tmux server.
     owners: Mutex<HashMap<ProcessId, Option<SessionId>>>,
+    /// When records were lost, last.
+    lost: AtomicU64,
     /// Why the program of the witness could not be started.
     trouble: Mutex<Option<String>>,
 }
@@ -66,6 +71,7 @@ impl Desk {
             questions,
             asked: Mutex::new(Some(asked)),
             owners: Mutex::default(),
+            lost: AtomicU64::new(0),
             trouble: Mutex::default(),
         }
     }
@@ -99,6 +105,11 @@ impl Desk {
         })
     }
 
+    /// Whether records were lost since this moment of the boot.
+    pub(super) fn lost_since(&self, boot_ns: u64) -> bool {
+        self.lost.load(Ordering::Relaxed) > boot_ns
+    }
+
     fn owners(&self) -> MutexGuard<'_, HashMap<ProcessId, Option<SessionId>>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,7 +121,12 @@ impl Desk {
     fn draft(&self, report: Report) -> Draft {
         match report {
             Report::Started(started) => draft(None, Change::WitnessStarted(started)),
-            Report::Lost(lost) => draft(None, Change::WitnessLost(lost)),
+            Report::Lost(lost) => {
+                if lost.records.is_some() {
+                    self.lost.store(wk_holder::host::now().boot_ns, Ordering::Relaxed);
+                }
+                draft(None, Change::WitnessLost(lost))
+            }
             Report::Record { generation, number, at, change } => {
                 let session_id = self.session_of(&change);
                 record(&generation, number, at, session_id, change)

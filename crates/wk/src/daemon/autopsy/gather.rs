@@ -213,6 +213,10 @@ fn coverage(core: &Core, told: bool, started: Option<Moment>, ended: Moment) -> 
         let why = "the kernel's witness was started after the session".to_owned();
         return Coverage::Partial { why };
     }
+    let from = started.map_or(0, |started| started.boot_ns);
+    if core.witness.lost_since(from) {
+        return Coverage::Partial { why: "the kernel's witness has lost records".to_owned() };
+    }
     match told {
         true => Coverage::Full,
         false => {
