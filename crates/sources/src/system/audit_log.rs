@@ -101,6 +101,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_as_linux_6_18_writes_it_is_read() {
+        let line = "type=1326 audit(1795272378.343:4): auid=4294967295 uid=0 gid=0 \
+                    ses=4294967295 pid=1417 comm=\"python3\" exe=\"/usr/bin/python3.11\" sig=31 \
+                    arch=c000003e syscall=110 compat=0 ip=0x7fa50f0f34f7 code=0x80000000";
+        let Some(LogNote::Seccomp { pid, syscall, .. }) = read_line(line) else { panic!() };
+        assert_eq!((pid, syscall.as_str()), (1417, "110"));
+    }
+
+    #[test]
     fn a_name_in_hexadecimal_is_read() {
         let line = LINE.replace("\"node\"", "6E6F6465207069643D31");
         let Some(LogNote::Seccomp { comm, pid, .. }) = read_line(&line) else { panic!() };

@@ -29,6 +29,13 @@ impl Baseline {
         Self { process: *process, groups, counter, kept }
     }
 
+    /// Somebody has looked at it and it lives: what its cgroup went through before is over.
+    pub fn refresh(&self) {
+        if let Some(counter) = &self.counter {
+            counter.refresh();
+        }
+    }
+
     /// How the process ended, where the kernel tells.
     pub fn exit(&self) -> Option<super::pidfd::Exit> {
         self.kept.as_ref()?.exit()

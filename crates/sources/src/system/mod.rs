@@ -98,7 +98,10 @@ impl System {
         }
         let deadline = Instant::now() + about.patience;
         let mut facts = self.of_kernel_log(about, deadline);
-        facts.extend(about.baselines.iter().flat_map(|kept| kept.facts(about.until)));
+        let quiet = self.missing().is_empty() && !facts.iter().any(is_oom_kill);
+        let kept = about.baselines.iter().flat_map(|kept| kept.facts(about.until));
+        // Where the kernel's log tells of no kill nearby, the counter has risen at another time.
+        facts.extend(kept.filter(|fact| !quiet || !matches!(fact.what, What::OomCounter { .. })));
         facts.extend(of_audit_log(about));
         facts.extend(of_screen(about));
         facts.extend(self.of_disk(about, deadline));
@@ -181,6 +184,10 @@ impl About {
         let mut kept = self.baselines.iter().flat_map(|kept| &kept.groups);
         self.cgroup.is_some() || kept.next().is_some()
     }
+}
+
+fn is_oom_kill(fact: &Fact) -> bool {
+    matches!(fact.what, What::Log(LogNote::KernelOom { .. }))
 }
 
 fn of_audit_log(about: &About) -> impl Iterator<Item = Fact> {

@@ -3,17 +3,21 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use crate::cgroup;
 
+/// Groups above one that are asked.
+const DEPTH: usize = 32;
+
 /// The counter of one process's cgroup, and where it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct OomCounter {
-    /// As `/proc/PID/cgroup` names it.
+    /// As `/proc/PID/cgroup` names it, or a group above it: the nearest that counts.
     pub cgroup: String,
     file: PathBuf,
-    kills: u64,
+    kills: AtomicU64,
 }
 
 impl OomCounter {
@@ -21,32 +25,51 @@ impl OomCounter {
     pub fn of(pid: u32) -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-        let found = place(&mounts, &own)?;
-        let kills = read(&found.file)?;
-        Some(Self { kills, ..found })
+        places(&mounts, &own).into_iter().find_map(|Place { cgroup, file }| {
+            let kills = AtomicU64::new(read(&file)?);
+            Some(Self { cgroup, file, kills })
+        })
+    }
+
+    /// From now on it counts from here: what happened before did not end the process.
+    pub fn refresh(&self) {
+        if let Some(kills) = read(&self.file) {
+            self.kills.store(kills, Ordering::Relaxed);
+        }
     }
 
     /// How much it has risen since; none where the cgroup is gone.
     pub fn risen(&self) -> Option<u64> {
-        Some(read(&self.file)?.saturating_sub(self.kills))
+        Some(read(&self.file)?.saturating_sub(self.kills.load(Ordering::Relaxed)))
     }
 }
 
-/// Version 1 where its controller is, since version 2 then counts nothing.
-fn place(mounts: &str, own: &str) -> Option<OomCounter> {
-    let at = |(mount, path): (PathBuf, &str), name: &str| {
-        let below = path.trim_start_matches('/');
-        // A place outside of our own namespace cannot be found below the mount.
-        let inside = !below.split('/').any(|part| part == "..");
-        inside.then(|| OomCounter {
-            cgroup: path.to_owned(),
-            file: mount.join(below).join(name),
-            kills: 0,
-        })
+/// Where a counter may be.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    cgroup: String,
+    file: PathBuf,
+}
+
+/// Version 1 where its controller is, since version 2 then counts nothing. A group of version 2
+/// counts for those below it, and only where it has the controller: the nearest one first.
+fn places(mounts: &str, own: &str) -> Vec<Place> {
+    let at = |mount: &Path, cgroup: &Path, name: &str| Place {
+        cgroup: cgroup.display().to_string(),
+        file: mount.join(cgroup.strip_prefix("/").unwrap_or(cgroup)).join(name),
     };
-    match cgroup::memory_place_v1(mounts, own) {
-        Some(found) => at(found, "memory.oom_control"),
-        None => at(cgroup::place_v2(mounts, own)?, "memory.events"),
+    // A place outside of our own namespace cannot be found below the mount.
+    let inside = |path: &str| !path.split('/').any(|part| part == "..");
+    if let Some((mount, path)) = cgroup::memory_place_v1(mounts, own) {
+        let place = inside(path).then(|| at(&mount, Path::new(path), "memory.oom_control"));
+        return place.into_iter().collect();
+    }
+    match cgroup::place_v2(mounts, own) {
+        Some((mount, path)) if inside(path) => {
+            let groups = Path::new(path).ancestors().take(DEPTH);
+            groups.map(|group| at(&mount, group, "memory.events")).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -76,14 +99,16 @@ mod tests {
         let v1 = "31 22 0:9 / /cg/memory rw - cgroup cgroup rw,memory\n";
         let v2 = "41 22 0:27 / /cg/unified rw - cgroup2 cgroup2 rw\n";
         let own = "4:memory:/a/b\n0::/c\n";
-        let found = place(&format!("{v1}{v2}"), own).unwrap();
-        assert_eq!(found.file, Path::new("/cg/memory/a/b/memory.oom_control"));
-        let found = place(v2, own).unwrap();
-        assert_eq!(
-            (found.cgroup.as_str(), found.file.as_path()),
-            ("/c", Path::new("/cg/unified/c/memory.events"))
-        );
-        assert_eq!(place(v2, "0::/../../x\n"), None);
-        assert_eq!(place("", own), None);
+        let files = |mounts: &str, own: &str| -> Vec<(String, PathBuf)> {
+            places(mounts, own).into_iter().map(|place| (place.cgroup, place.file)).collect()
+        };
+        let place = |cgroup: &str, file: &str| (cgroup.to_owned(), PathBuf::from(file));
+        let want = [place("/a/b", "/cg/memory/a/b/memory.oom_control")];
+        assert_eq!(files(&format!("{v1}{v2}"), own), want);
+        let want =
+            [place("/c", "/cg/unified/c/memory.events"), place("/", "/cg/unified/memory.events")];
+        assert_eq!(files(v2, own), want);
+        assert_eq!(files(v2, "0::/../../x\n"), []);
+        assert_eq!(files("", own), []);
     }
 }

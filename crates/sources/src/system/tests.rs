@@ -3,6 +3,7 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use wk_holder::host;
@@ -68,7 +69,9 @@ struct Narrow(PathBuf);
 impl Narrow {
     fn new() -> Option<Self> {
         let base = PathBuf::from("/sys/fs/cgroup/memory");
-        let path = base.join(format!("wk-system-test-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = base.join(format!("wk-system-test-{}-{number}", std::process::id()));
         fs::create_dir(&path).ok()?;
         let narrow = Self(path);
         fs::write(narrow.0.join("memory.limit_in_bytes"), "25165824").ok()?;
@@ -113,4 +116,33 @@ fn an_oom_kill_is_told_by_log_and_counter_and_its_end_by_the_pidfd() {
     let killed = |what: &What| matches!(what, What::Waited { signal: Some(9), .. });
     let waited = |what: &What| matches!(what, What::Waited { .. });
     assert_eq!(count(&killed), count(&waited), "{facts:#?}");
+}
+
+#[test]
+fn an_oom_kill_of_another_before_the_last_look_is_not_this_end() {
+    let Some(narrow) = Narrow::new() else {
+        eprintln!("skipped: no cgroup with the memory controller can be made here");
+        return;
+    };
+    let start = |script: &str| {
+        let mut child = Command::new("sh");
+        child.args(["-c", script]).stdin(Stdio::piped());
+        let child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        fs::write(narrow.0.join("cgroup.procs"), child.id().to_string()).unwrap();
+        child
+    };
+    let (mut subject, mut other) = (start("read line"), start("read line; exec tail /dev/zero"));
+    let process = host::identify(subject.id()).unwrap().unwrap();
+    let baseline = Arc::new(System::baseline(&process));
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    let counts = |since| {
+        let facts = System::new().facts(&about(vec![process], vec![baseline.clone()], since));
+        facts.iter().filter(|fact| matches!(fact.what, What::OomCounter { .. })).count()
+    };
+    assert_eq!(counts(host::now()), 1, "it has risen");
+    baseline.refresh();
+    subject.kill().unwrap();
+    subject.wait().unwrap();
+    assert_eq!(counts(host::now()), 0);
 }

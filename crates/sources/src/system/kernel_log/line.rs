@@ -53,7 +53,7 @@ fn group(text: &str) -> Option<String> {
 fn killed(line: &str) -> Option<LogNote> {
     let (reason, rest) = line.split_once("Killed process ")?;
     let memcg = match reason.trim_end() {
-        "Memory cgroup out of memory:" => Some(String::new()),
+        "Memory cgroup out of memory:" => Some("(not named)".to_owned()),
         "Out of memory:" | "Out of memory (oom_kill_allocating_task):" => None,
         _ => return None,
     };
@@ -109,7 +109,7 @@ mod tests {
                 "Memory cgroup out of memory: Killed process 31764 (tail) total-vm:118840kB, \
                  anon-rss:116352kB, file-rss:1208kB, shmem-rss:0kB, UID:0 pgtables:264kB \
                  oom_score_adj:0",
-                oom(31764, "tail", Some("")),
+                oom(31764, "tail", Some("(not named)")),
             ),
             (
                 "Out of memory: Killed process 8 (a b) (c) total-vm:1kB, anon-rss:1kB",
@@ -139,6 +139,11 @@ mod tests {
             (
                 "node[7]: segfault at 0 ip 0055 sp 007f error 4 in node[55+1000] likely on CPU 1",
                 (7, "node"),
+            ),
+            (
+                "python3[1375]: segfault at 0 ip 00007f908af74219 sp 00007ffdb4ab3cc8 error 4 in \
+                 libc.so.6[156219,7f908ae44000+156000] likely on CPU 0 (core 0, socket 0)",
+                (1375, "python3"),
             ),
             (
                 "traps: python3[9] general protection fault ip:7f sp:7f error:0 in libc.so.6",
