@@ -90,33 +90,6 @@ inline_always void ring_bell(void)
 	ring_output(&wk_bell, &rung, sizeof(rung), BPF_RB_FORCE_WAKEUP);
 }
 
-/* The watched process at or above `task`; its number goes to `pid`. */
-inline_always struct root *root_of(struct task_struct *task, u32 *pid)
-{
-	struct task_struct *at = task->group_leader;
-
-	for (int i = 0; i < DEPTH; i++) {
-		struct root *root;
-		u32 number;
-
-		if (!at)
-			return 0;
-		number = at->tgid;
-		root = map_lookup(&wk_roots, &number);
-		if (root && root->start == at->start_boottime / TICK_NS) {
-			*pid = number;
-			return root;
-		}
-		if (number <= 1)
-			return 0;
-		at = at->real_parent;
-		if (!at)
-			return 0;
-		at = at->group_leader;
-	}
-	return 0;
-}
-
 inline_always void count_lost(u32 uid)
 {
 	u64 *lost = map_lookup(&wk_lost, &uid);
@@ -157,6 +130,71 @@ inline_always int may_write(u64 key, u32 owner)
 	if (now - budget->rang_ns > SECOND / 4) {
 		budget->rang_ns = now;
 		ring_bell();
+	}
+	return 0;
+}
+
+inline_always u32 user_of(struct task_struct *task)
+{
+	const struct cred *cred = 0;
+	u32 uid = 0;
+
+	READ(cred, task, real_cred);
+	if (cred)
+		READ(uid, cred, uid.val);
+	return uid;
+}
+
+/* A holder's session can end before anybody could ask for the holder to be watched: its name is
+ * enough to keep what happens below it, and whose it is decides who is told. */
+inline_always struct root *holder_of(struct task_struct *task, u32 number)
+{
+	u32 uid = user_of(task);
+	struct root made = {
+		.start = task->start_boottime / TICK_NS,
+		.uid = uid,
+	};
+	const char holder[10] = "wk-holder";
+	char name[16] = {};
+
+	read_kernel(name, sizeof(name), &task->comm);
+	for (int i = 0; i < (int)sizeof(holder); i++)
+		if (name[i] != holder[i])
+			return 0;
+	if (!may_write((1ull << 34) | uid, uid))
+		return 0;
+	map_update(&wk_roots, &number, &made, 0);
+	return map_lookup(&wk_roots, &number);
+}
+
+/* The watched process at or above `task`; its number goes to `pid`. */
+inline_always struct root *root_of(struct task_struct *task, u32 *pid)
+{
+	struct task_struct *at = task->group_leader;
+
+	for (int i = 0; i < DEPTH; i++) {
+		struct root *root;
+		u32 number;
+
+		if (!at)
+			return 0;
+		number = at->tgid;
+		root = map_lookup(&wk_roots, &number);
+		if (root && root->start == at->start_boottime / TICK_NS) {
+			*pid = number;
+			return root;
+		}
+		if (number <= 1)
+			return 0;
+		root = holder_of(at, number);
+		if (root) {
+			*pid = number;
+			return root;
+		}
+		at = at->real_parent;
+		if (!at)
+			return 0;
+		at = at->group_leader;
 	}
 	return 0;
 }
@@ -213,17 +251,6 @@ inline_always void write_target(struct record *record, struct task_struct *task,
 	parent = leader->real_parent;
 	if (parent)
 		record->target_parent = parent->tgid;
-}
-
-inline_always u32 user_of(struct task_struct *task)
-{
-	const struct cred *cred = 0;
-	u32 uid = 0;
-
-	READ(cred, task, real_cred);
-	if (cred)
-		READ(uid, cred, uid.val);
-	return uid;
 }
 
 /* As `/proc/PID/stat` has it. */

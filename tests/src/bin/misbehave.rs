@@ -93,6 +93,8 @@ fn parent_died() {
                 libc::sleep(3600);
                 libc::_exit(0);
             }
+            println!("parent {} here", libc::getpid());
+            let _ = stdout().flush();
             // The child needs a moment to ask for it.
             libc::usleep(100_000);
             libc::_exit(0);

@@ -41,7 +41,13 @@ async fn crashed(lane: &Lane) -> Injected {
 
 async fn parent_died(lane: &Lane) -> Injected {
     let session = lane.misbehaving(&["parent-died"]).await;
-    Ok(vec![Expected::new(&session.id, &["parent-died"]).blind(&["killed", "failed", "unknown"])])
+    session.until_shows("here").await;
+    let shown = lane.daemon.ok(["logs", &session.id]).await;
+    let parent = shown.split_whitespace().skip_while(|word| *word != "parent").nth(1);
+    let parent =
+        parent.and_then(|pid| pid.parse().ok()).ok_or("the parent did not say who it is")?;
+    let expected = Expected::new(&session.id, &["parent-died"]);
+    Ok(vec![expected.blind(&["killed", "failed", "unknown"]).at_most_by(parent)])
 }
 
 async fn hangup(lane: &Lane) -> Injected {

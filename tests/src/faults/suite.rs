@@ -84,7 +84,9 @@ pub fn end_witness(folder: &Path) {
     if let Ok(pid) = lock.trim().parse() {
         let watch = crate::Watch::new(pid);
         watch.signal(rustix::process::Signal::TERM);
-        watch.ends_within(std::time::Duration::from_secs(5));
+        if !watch.ends_within(std::time::Duration::from_secs(5)) {
+            watch.kill();
+        }
     }
 }
 

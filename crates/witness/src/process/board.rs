@@ -24,13 +24,6 @@ pub(crate) struct Board {
     looked: Option<Instant>,
 }
 
-/// Whether there may be records about a process that somebody begins to watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Past {
-    None,
-    Some,
-}
-
 #[derive(Debug)]
 struct Watched {
     start_time: u64,
@@ -51,16 +44,16 @@ impl Board {
         self.roots.is_empty()
     }
 
-    /// Watches a process of user `uid`.
+    /// Watches a process of user `uid`. There may be records about it already.
     pub(crate) fn watch(
         &mut self,
         kernel: &mut Kernel,
         process: &ProcessId,
         uid: u32,
-    ) -> Result<Past, String> {
+    ) -> Result<(), String> {
         let owner = match owner(process) {
             Ok(Some(owner)) => owner,
-            Ok(None) => return Ok(Past::Some),
+            Ok(None) => return Ok(()),
             Err(error) => return Err(format!("cannot look at the process: {error}")),
         };
         if uid != 0 && owner != uid {
@@ -70,7 +63,7 @@ impl Board {
             && known.start_time == process.start_time
         {
             known.peers += 1;
-            return Ok(Past::Some);
+            return Ok(());
         }
         let entry = RootEntry { start: process.start_time, uid: owner, unused: 0 };
         kernel
@@ -79,7 +72,8 @@ impl Board {
             .map_err(|error| format!("the kernel watches no more processes: {error}"))?;
         let watched = Watched { start_time: process.start_time, peers: 1, ended: None };
         self.roots.insert(process.pid, watched);
-        Ok(Past::None)
+        // A holder was known to the kernel by its name, before anybody could ask for it.
+        Ok(())
     }
 
     /// A peer watches this no longer.
@@ -108,6 +102,14 @@ impl Board {
             return;
         }
         self.looked = Some(now);
+        for (pid, entry) in kernel.roots.iter().filter_map(Result::ok) {
+            // The kernel has found some by itself: they go when they have ended, as all do.
+            self.roots.entry(pid).or_insert(Watched {
+                start_time: entry.start,
+                peers: 0,
+                ended: None,
+            });
+        }
         let mut gone = Vec::new();
         for (pid, watched) in self.roots.iter_mut().filter(|(_, watched)| watched.peers == 0) {
             let process =

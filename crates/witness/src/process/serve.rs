@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use super::{
-    board::{Board, Past, ROUND},
+    board::{Board, ROUND},
     kernel::{self, Kernel, KernelError},
     peer::Peer,
     places::Places,
@@ -218,12 +218,10 @@ impl Witness {
                     return Ok(());
                 }
                 match board.watch(kernel, &process, peer.uid) {
-                    Ok(past) => {
+                    Ok(()) => {
                         peer.roots.insert(process);
                         // Whose the records are is in them, so that the dead need no owner.
-                        if past == Past::Some {
-                            peer.recall(process);
-                        }
+                        peer.recall(process);
                     }
                     Err(reason) => peer.say(&Told::Refused { reason, process: Some(process) }),
                 }
