@@ -29,7 +29,7 @@ impl Watch {
         Self::open(pid).unwrap_or_else(|error| panic!("process {pid}: {error}"))
     }
 
-    fn open(pid: u32) -> io::Result<Self> {
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
         let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let raw = raw.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(Self { pid, pidfd: pidfd_open(raw, PidfdFlags::empty())? })

@@ -117,8 +117,9 @@ async fn killed_from_session(lane: &Lane) -> Injected {
 }
 
 async fn self_killed(lane: &Lane) -> Injected {
-    let session = lane.script("kill -9 $$").await;
-    let pid = session.view().await.pid.unwrap_or(0);
+    let session = lane.script("echo me $$ here; kill -9 $$").await;
+    session.until_shows("here").await;
+    let pid = said(lane, &session.id).await?;
     Ok(vec![self_kill(&session.id, pid)])
 }
 
@@ -126,19 +127,19 @@ async fn killed_by_child(lane: &Lane) -> Injected {
     let script = "sh -c 'echo me $$ here; sleep 0.1; kill -9 '$$'; exit 0' & exec sleep 1000";
     let session = lane.script(script).await;
     session.until_shows("here").await;
-    let shown = session.screen().await;
-    let pid = shown.split_whitespace().skip_while(|word| *word != "me").nth(1);
-    let pid = pid.and_then(|pid| pid.parse().ok()).ok_or("the child did not say who it is")?;
+    let pid = said(lane, &session.id).await?;
     Ok(vec![self_kill(&session.id, pid)])
 }
 
+/// The number behind `me` in what a session has printed.
+async fn said(lane: &Lane, session: &str) -> Result<u32, String> {
+    let shown = lane.daemon.ok(["logs", session]).await;
+    let pid = shown.split_whitespace().skip_while(|word| *word != "me").nth(1);
+    pid.and_then(|pid| pid.parse().ok()).ok_or_else(|| format!("nobody said who it is: {shown}"))
+}
+
 fn self_kill(session: &str, pid: u32) -> Expected {
-    let expected = Expected::new(session, &["self-killed"]).blind(BLIND);
-    if pid == 0 {
-        Expected { culprit: super::Who::AtMost(0), ..expected }
-    } else {
-        expected.at_most_by(pid)
-    }
+    Expected::new(session, &["self-killed"]).blind(BLIND).at_most_by(pid)
 }
 
 async fn interrupted(lane: &Lane) -> Injected {

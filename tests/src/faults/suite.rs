@@ -78,16 +78,27 @@ impl Suite {
     }
 }
 
-/// Ends the witness that the daemons of a folder have started.
+/// Ends the witness that the daemons of a folder have started, and takes away what it has left in
+/// the kernel.
 pub fn end_witness(folder: &Path) {
-    let lock = std::fs::read_to_string(folder.join("witness.lock")).unwrap_or_default();
-    if let Ok(pid) = lock.trim().parse() {
-        let watch = crate::Watch::new(pid);
-        watch.signal(rustix::process::Signal::TERM);
-        if !watch.ends_within(std::time::Duration::from_secs(5)) {
+    let ours = |pid: u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.first().is_some_and(|program| program.ends_with(b"wk-witness"))
+            && words.contains(&folder.as_os_str().as_encoded_bytes())
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    for pid in pids.filter(|pid| ours(*pid)) {
+        let Ok(watch) = crate::Watch::open(pid) else { continue };
+        // Asked again: the number may have passed on before it was opened.
+        if ours(pid) {
             watch.kill();
+            watch.ends_within(std::time::Duration::from_secs(5));
         }
     }
+    let program = crate::wk_program().with_file_name("wk-witness");
+    let _ = std::process::Command::new(program).arg("--remove").arg("--dir").arg(folder).output();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
