@@ -268,6 +268,11 @@ impl Watch {
             core.before.refresh_host();
             let looked: Vec<Looked> =
                 inquiries.into_iter().map(|inquiry| look(&mut sampler, began, inquiry)).collect();
+            for Looked { inquiry: Inquiry { session, .. }, look, .. } in &looked {
+                if look.as_ref().is_some_and(|look| look.alive == Liveness::Alive) {
+                    core.scene.refresh(session.id, session.attempt);
+                }
+            }
             (sampler, looked)
         });
         if let Ok((sampler, looked)) = looking.await {

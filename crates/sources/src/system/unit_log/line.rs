@@ -152,6 +152,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is given")]
     fn note(fields: Value) -> Option<LogNote> {
         let mut line =
             json!({ "__REALTIME_TIMESTAMP": "1732197600123456", "_TRANSPORT": "journal" });

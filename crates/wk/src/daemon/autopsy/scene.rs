@@ -31,6 +31,13 @@ impl Scene {
         }
     }
 
+    /// It was looked at and lives: what its cgroup went through until now is over.
+    pub(in crate::daemon) fn refresh(&self, session_id: SessionId, attempt: u32) {
+        if let Some(baseline) = self.baseline(session_id, attempt) {
+            baseline.refresh();
+        }
+    }
+
     pub(super) fn forget(&self, session_id: SessionId, attempt: u32) {
         self.kept().remove(&(session_id, attempt));
     }
