@@ -6,6 +6,7 @@ use wk_model::{Cause, Confidence, ProcessId};
 
 use super::{
     LogNote, Shared, What,
+    blow::Blow,
     case::{Case, End, KILL, is_near},
     finding::Finding,
     words::plain,
@@ -23,7 +24,8 @@ enum Victim {
 
 pub(super) fn by_the_kernel(case: &Case) -> Option<Finding> {
     // What somebody sent did not come from the kernel.
-    if case.blow.is_some_and(|blow| blow.is_sent() && blow.signal().signal == KILL) {
+    let sent = |blow: Blow| blow.is_sent() && !blow.signal().sender_exits;
+    if case.blow.is_some_and(|blow| sent(blow) && blow.signal().signal == KILL) {
         return None;
     }
     let (named, memcg, certain) = seen(case).or_else(|| logged(case)).or_else(|| counted(case))?;
