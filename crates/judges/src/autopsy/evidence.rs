@@ -59,6 +59,8 @@ pub struct TmuxSubject {
     pub options: Vec<String>,
     /// The terminals of its panes, as device numbers.
     pub pane_ttys: Vec<u32>,
+    /// Its windows and panes by tmux's ids, e.g. `@3` and `%7`; empty: not known.
+    pub parts: Vec<String>,
     /// Somebody was attached to it when it was last looked at.
     pub attached: bool,
 }

@@ -3,7 +3,7 @@
 use wk_model::{Cause, Confidence, Ending, signal_name};
 
 use super::{
-    blow::is_sent,
+    blow::{Blow, is_sent},
     case::{BY_THE_KERNEL, Case, End},
     finding::Finding,
     words::{of_another, who},
@@ -21,7 +21,7 @@ pub(super) fn killed(case: &Case) -> Option<Finding> {
     }
     let until = blow.map_or(0, |blow| blow.shot.age);
     let struck = case.shot_that_ended(holder, if orphaned { until } else { 0 });
-    if !orphaned && let Some(blow) = blow.filter(|blow| blow.is_sent()) {
+    if !orphaned && let Some(blow) = blow.filter(Blow::is_sent) {
         // Somebody ended the session itself before, and then the holder could not say so.
         let first = struck.is_none_or(|struck| struck.age < blow.shot.age);
         if first && !case.is_holder(&blow.sender().process) {

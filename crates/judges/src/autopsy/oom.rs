@@ -6,6 +6,7 @@ use wk_model::{Cause, Confidence, ProcessId};
 
 use super::{
     LogNote, Shared, What,
+    blow::Blow,
     case::{Case, End, KILL, is_near},
     finding::Finding,
     words::plain,
@@ -23,13 +24,14 @@ enum Victim {
 
 pub(super) fn by_the_kernel(case: &Case) -> Option<Finding> {
     // What somebody sent did not come from the kernel.
-    if case.blow.is_some_and(|blow| blow.is_sent() && blow.signal().signal == KILL) {
+    let sent = |blow: Blow| blow.is_sent() && !blow.signal().sender_exits;
+    if case.blow.is_some_and(|blow| sent(blow) && blow.signal().signal == KILL) {
         return None;
     }
     let (named, memcg, certain) = seen(case).or_else(|| logged(case)).or_else(|| counted(case))?;
     let (victim, comm) = named;
     let confidence = if certain { Confidence::Certain } else { Confidence::Likely };
-    Some(finding(case, victim, &comm, memcg, confidence))
+    Some(finding(case, victim, &comm, memcg.as_deref(), confidence))
 }
 
 /// Who was chosen, the cgroup whose limit was the reason, and whether the kernel itself named it.
@@ -131,7 +133,7 @@ fn finding(
     case: &Case,
     victim: Victim,
     comm: &str,
-    memcg: Option<String>,
+    memcg: Option<&str>,
     confidence: Confidence,
 ) -> Finding {
     let what = match (victim, comm) {
@@ -141,13 +143,13 @@ fn finding(
         (Victim::Holder, _) => "its holder was killed".to_owned(),
         (Victim::Server, _) => "its tmux server was killed".to_owned(),
     };
-    let finding = match &memcg {
+    let finding = match memcg {
         Some(cgroup) => Finding::new(
             Cause::OomCgroup,
             confidence,
             format!("{what} by the kernel: cgroup {} was out of memory", plain(cgroup)),
         )
-        .shares(Shared::Cgroup(cgroup.clone())),
+        .shares(Shared::Cgroup(cgroup.to_owned())),
         None => {
             let summary = format!("{what} by the kernel: the machine was out of memory");
             let finding = Finding::new(Cause::OomSystem, confidence, summary)

@@ -60,7 +60,7 @@ pub(super) fn stopped(case: &Case) -> Option<Finding> {
         let summary = format!("stopped by {}", requester(stopped, username.as_deref()));
         return Some(Finding::new(Cause::Stopped, Confidence::Certain, summary));
     }
-    let blow = case.blow.filter(|blow| blow.is_sent())?;
+    let blow = case.blow.filter(Blow::is_sent)?;
     let leaves = blow.signal().sender_exits;
     (case.is_holder(&blow.sender().process) && !leaves).then(|| {
         let summary = "ended by Watchkeeper's own holder";
@@ -71,7 +71,7 @@ pub(super) fn stopped(case: &Case) -> Option<Finding> {
 
 /// The signal of somebody else that ended it before ours could.
 fn foreign_before_ours<'a>(case: &Case<'a>) -> Option<Blow<'a>> {
-    let blow = case.blow.filter(|blow| blow.is_sent())?;
+    let blow = case.blow.filter(Blow::is_sent)?;
     if case.is_ours(blow.sender()) || blow.is_from_within(case) {
         return None;
     }

@@ -4,7 +4,7 @@ use wk_model::{Cause, Confidence, Culprit, signal_name};
 
 use super::{
     blow::{Blow, How},
-    case::{Case, FAULTS, KILL, OWN_DOING, TERM, is_near},
+    case::{Case, End, FAULTS, KILL, OWN_DOING, TERM, is_near},
     finding::Finding,
     words::{ended, of_another, plain, who},
 };
@@ -19,9 +19,17 @@ pub(super) fn killed(case: &Case) -> Option<Finding> {
     if !blow.is_sent() {
         return None;
     }
-    // Not all that is sent to an unknown end can be its reason.
     let finding =
         if blow.is_from_within(case) { by_its_own(&blow) } else { by_another(case, &blow) };
+    let finding = match (blow.how, case.end) {
+        (How::Caught, End::Code(0)) => finding.or(
+            Cause::Completed,
+            Confidence::Possible,
+            "it caught the signal, and may have been about to end by itself",
+        ),
+        (How::Presumed, _) => finding.misses("nobody saw how it ended: only what it was sent"),
+        _ => finding,
+    };
     Some(finding.by_seen(blow.sender()).signal(signal))
 }
 

@@ -1,13 +1,13 @@
 //! The system's own keepers: systemd-oomd and earlyoom, units that are stopped, users that are
 //! logged out.
 
-use wk_model::{Cause, Confidence, SeenProcess};
+use wk_model::{Cause, Confidence, Ending, ProcessId, SeenProcess};
 
 use super::{
     LogNote, Shared,
-    blow::Blow,
-    case::{Case, End, HUP, KILL, TERM},
-    finding::{Finding, culprit},
+    blow::{Blow, is_sent},
+    case::{Case, End, HUP, KILL, Shot, TERM},
+    finding::Finding,
     words::{line, plain, who},
 };
 
@@ -15,7 +15,7 @@ const OOM_DAEMONS: [&str; 5] = ["systemd-oomd", "earlyoom", "nohang", "oomd", "b
 
 pub(super) fn oom_daemon(case: &Case) -> Option<Finding> {
     let sent = sent(case);
-    let sender = sent.filter(|blow| is_oom_daemon(blow.sender()));
+    let sender = sent.filter(|shot| is_oom_daemon(&shot.signal.sender));
     let noted = case.logs().find_map(|note| match note {
         LogNote::OomDaemon { daemon, pid, unit, text }
             if pid.is_some_and(|pid| is_own_pid(case, pid))
@@ -25,14 +25,14 @@ pub(super) fn oom_daemon(case: &Case) -> Option<Finding> {
         }
         _ => None,
     });
-    if let Some(blow) = sender {
-        let summary = format!("killed for want of memory by {}", who(blow.sender()));
-        let finding =
-            Finding::new(Cause::OomDaemon, Confidence::Certain, summary).by(culprit(blow.sender()));
-        return Some(finding.signal(blow.signal().signal));
+    if let Some(shot) = sender {
+        let by = &shot.signal.sender;
+        let summary = format!("killed for want of memory by {}", who(by));
+        let finding = Finding::new(Cause::OomDaemon, Confidence::Certain, summary).by_seen(by);
+        return Some(finding.signal(shot.signal.signal));
     }
     let (daemon, unit, text) = noted?;
-    if sent.is_some_and(|blow| !is_systemd(blow.sender())) || !is_violent(case) {
+    if sent.is_some_and(|shot| !is_systemd(&shot.signal.sender)) || !is_violent(case) {
         return None;
     }
     let summary = format!("killed for want of memory by {}: {}", plain(daemon), line(text));
@@ -45,7 +45,7 @@ pub(super) fn oom_daemon(case: &Case) -> Option<Finding> {
 
 pub(super) fn unit_stopped(case: &Case) -> Option<Finding> {
     let sent = sent(case);
-    let by_systemd = sent.filter(|blow| is_systemd(blow.sender()));
+    let by_systemd = sent.filter(|shot| is_systemd(&shot.signal.sender));
     let noted = case.logs().find_map(|note| match note {
         LogNote::UnitStopped { unit, text } if lives_in(case, unit) => Some((unit, text)),
         _ => None,
@@ -65,12 +65,12 @@ pub(super) fn unit_stopped(case: &Case) -> Option<Finding> {
         }));
     }
     // A log-out has a rule of its own.
-    let blow = by_systemd.filter(|_| !is_logged_out(case))?;
-    let summary = format!("systemd ({}) stopped what it lived in", blow.sender().process.pid);
-    let pid = blow.sender().process.pid;
+    let shot = by_systemd.filter(|_| !is_logged_out(case))?;
+    let ProcessId { pid, start_time, .. } = shot.signal.sender.process;
+    let summary = format!("systemd ({pid}) stopped what it lived in");
     Some(
         Finding::new(Cause::ServiceStopped, Confidence::Likely, summary)
-            .shares(Shared::Culprit { pid, start_time: Some(blow.sender().process.start_time) })
+            .shares(Shared::Culprit { pid, start_time: Some(start_time) })
             .or(Cause::LoggedOut, Confidence::Possible, "the end of its user's login")
             .misses("systemd's journal would name the unit"),
     )
@@ -78,7 +78,7 @@ pub(super) fn unit_stopped(case: &Case) -> Option<Finding> {
 
 pub(super) fn logged_out(case: &Case) -> Option<Finding> {
     let sent = sent(case);
-    let by_systemd = sent.filter(|blow| is_systemd(blow.sender()));
+    let by_systemd = sent.filter(|shot| is_systemd(&shot.signal.sender));
     if !is_logged_out(case) || !is_violent(case) || (sent.is_some() && by_systemd.is_none()) {
         return None;
     }
@@ -103,11 +103,23 @@ fn is_logged_out(case: &Case) -> bool {
     })
 }
 
-fn sent<'a>(case: &Case<'a>) -> Option<Blow<'a>> {
-    case.blow.filter(Blow::is_sent)
+/// What ended it, or its holder and thereby it.
+fn sent<'a>(case: &Case<'a>) -> Option<Shot<'a>> {
+    let holder = case.evidence.subject.holder.as_ref();
+    let own = case.blow.filter(Blow::is_sent);
+    let by_holder = own.is_some_and(|blow| blow.signal().sender_exits);
+    match own.filter(|_| !by_holder) {
+        Some(blow) => Some(blow.shot),
+        None if by_holder || case.evidence.ending == Ending::HolderLost => {
+            let until = own.map_or(0, |blow| blow.shot.age);
+            let shot = case.shot_that_ended(holder?, until).filter(|shot| is_sent(shot.signal));
+            shot.or(own.map(|blow| blow.shot))
+        }
+        None => None,
+    }
 }
 
-fn sure(sender: Option<Blow>) -> Confidence {
+fn sure(sender: Option<Shot>) -> Confidence {
     if sender.is_some() { Confidence::Certain } else { Confidence::Likely }
 }
 

@@ -78,6 +78,9 @@ fn closed(case: &Case, step: Option<&Shot>, asked: &[&Request]) -> Finding {
             let mut found = finding(format!("closed in tmux by {}", whom(culprit)), confidence)
                 .by(culprit.clone());
             found.by_its_user = request.by_hand;
+            if !request.is_exact {
+                found = found.misses("its command names no session: it is the only one that fits");
+            }
             if request.by_hand { found } else { found.advises(keep(case)) }
         }
         None => {

@@ -4,7 +4,7 @@ use wk_model::{Cause, Confidence, signal_name};
 
 use super::{
     Coverage,
-    case::{Case, End, FAULTS, HUP, INT, KILL, OWN_DOING, QUIT, SYS, TERM, XCPU, XFSZ},
+    case::{Case, End, FAULTS, HUP, INT, KILL, OWN_DOING, QUIT, SYS, XCPU, XFSZ},
     fault,
     finding::Finding,
     limits, seccomp,
@@ -68,8 +68,7 @@ fn by_number(case: &Case, signal: i32) -> Option<Finding> {
             let summary = format!("ended by {name}, which it brought upon itself");
             Finding::new(Cause::Failed, Confidence::Likely, summary)
         }
-        TERM => killed(&name),
-        1..=64 => killed(&name),
+        signal if signal > 0 => killed(&name),
         _ => return None,
     })
 }

@@ -70,7 +70,7 @@ fn of(case: &Case, tmux: &TmuxSubject, what: &What) -> Option<Request> {
         What::Command(seen) => of_process(case, tmux, &seen.process),
         What::TmuxMessage { client, client_process, command } => {
             let order = tmux_command::read_line(command)?;
-            let (of_server, is_exact) = fit(case, tmux, &order, None)?;
+            let (of_server, is_exact) = fit(tmux, &order, None)?;
             // An attached client is known by its terminal: a key of it was pressed.
             let attached = !client.starts_with("client-");
             Some(Request {
@@ -91,7 +91,7 @@ fn of_process(case: &Case, tmux: &TmuxSubject, seen: &SeenProcess) -> Option<Req
     if !is_for(case, tmux, &order, seen) {
         return None;
     }
-    let (of_server, is_exact) = fit(case, tmux, &order, Some(seen))?;
+    let (of_server, is_exact) = fit(tmux, &order, Some(seen))?;
     let parent_is_shell = seen
         .ancestry
         .first()
@@ -134,35 +134,28 @@ fn is_for(case: &Case, tmux: &TmuxSubject, order: &Order, seen: &SeenProcess) ->
 }
 
 /// Whether an order may end this session: of the whole server, and whether it names it.
-fn fit(
-    case: &Case,
-    tmux: &TmuxSubject,
-    order: &Order,
-    seen: Option<&SeenProcess>,
-) -> Option<(bool, bool)> {
+fn fit(tmux: &TmuxSubject, order: &Order, seen: Option<&SeenProcess>) -> Option<(bool, bool)> {
     let fits: Vec<(bool, bool)> =
-        order.aims.iter().filter_map(|aim| fit_aim(case, tmux, aim, seen)).collect();
+        order.aims.iter().filter_map(|aim| fit_aim(tmux, aim, seen)).collect();
     let session = fits.iter().filter(|(of_server, _)| !of_server).max_by_key(|(_, exact)| *exact);
     session.or_else(|| fits.first()).copied()
 }
 
-fn fit_aim(
-    case: &Case,
-    tmux: &TmuxSubject,
-    aim: &Aim,
-    seen: Option<&SeenProcess>,
-) -> Option<(bool, bool)> {
+fn fit_aim(tmux: &TmuxSubject, aim: &Aim, seen: Option<&SeenProcess>) -> Option<(bool, bool)> {
     let (target, all) = match aim {
         Aim::Server => return Some((true, true)),
         Aim::Session { target, all } => (target, *all),
         Aim::Part { target, all } => {
             // All other parts of a session leave one.
             let part = target.as_deref().filter(|_| !*all);
-            let unnamed = part.is_some_and(|part| part.starts_with(['%', '@', ':', '{', '.']));
-            return if unnamed { Some((false, false)) } else { by_name(case, tmux, part, seen) };
+            let unnamed = part.filter(|part| part.starts_with(['%', '@', ':', '{', '.']));
+            return match unnamed {
+                Some(part) => by_id(tmux, part),
+                None => by_name(tmux, part, seen),
+            };
         }
     };
-    let fit = by_name(case, tmux, target.as_deref(), seen);
+    let fit = by_name(tmux, target.as_deref(), seen);
     if !all {
         return fit;
     }
@@ -174,8 +167,17 @@ fn fit_aim(
     }
 }
 
+/// A window or a pane by its own id, or by its place in a session that is not named.
+fn by_id(tmux: &TmuxSubject, part: &str) -> Option<(bool, bool)> {
+    let is_id = part.starts_with(['%', '@']) && !tmux.parts.is_empty();
+    let id = part.split('.').next().unwrap_or(part);
+    match is_id {
+        true => tmux.parts.iter().any(|own| own == id).then_some((false, true)),
+        false => Some((false, false)),
+    }
+}
+
 fn by_name(
-    _case: &Case,
     tmux: &TmuxSubject,
     target: Option<&str>,
     seen: Option<&SeenProcess>,
