@@ -1,6 +1,6 @@
 //! Gathers what is known of an end: from the journal, the witness, and the system.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use wk_holder::host;
 use wk_journal::EventQuery;
@@ -10,7 +10,7 @@ use wk_model::{
     SignalSeen, Stopped, Target,
 };
 
-use wk_sources::system::{About, QUICK};
+use wk_sources::system::About;
 
 use super::Ended;
 use crate::daemon::{core::Core, world};
@@ -41,7 +41,13 @@ const AFTER_NS: u64 = 5_000_000_000;
 const MAX_FACTS: usize = 512;
 
 /// None: the journal does not know the session (any more).
-pub(super) async fn gather(core: &Arc<Core>, ended: &Ended) -> Option<Evidence> {
+///
+/// `patience`: what the machine cannot tell within this time is left out.
+pub(super) async fn gather(
+    core: &Arc<Core>,
+    ended: &Ended,
+    patience: Duration,
+) -> Option<Evidence> {
     let session = core.journal.session(ended.session_id).ok().flatten()?;
     let told = core.witness.sync().await;
     let own = own(core, ended);
@@ -53,7 +59,7 @@ pub(super) async fn gather(core: &Arc<Core>, ended: &Ended) -> Option<Evidence> 
     facts.extend(common(core, ended).iter().filter_map(fact));
     let subject = subject(&session, started.as_ref().map(|(_, started)| started), &facts);
     let since = started.as_ref().map_or(ended.at, |(at, _)| *at);
-    facts.extend(core.scene.facts(about(core, &session, &subject, ended, since)).await);
+    facts.extend(core.scene.facts(about(core, &session, &subject, ended, since, patience)).await);
     facts.sort_by_key(|fact| (fact.at.time, fact.at.boot_ns));
     if facts.len() > MAX_FACTS {
         // The latest are nearest to the end.
@@ -181,7 +187,14 @@ fn stopped(own: &[Event]) -> Option<(Stopped, Option<String>)> {
 }
 
 /// What the machine is asked.
-fn about(core: &Core, session: &Session, subject: &Subject, ended: &Ended, since: Moment) -> About {
+fn about(
+    core: &Core,
+    session: &Session,
+    subject: &Subject,
+    ended: &Ended,
+    since: Moment,
+    patience: Duration,
+) -> About {
     let baseline = core.scene.baseline(session.id, ended.exited.attempt);
     About {
         processes: subject.processes.clone(),
@@ -193,7 +206,7 @@ fn about(core: &Core, session: &Session, subject: &Subject, ended: &Ended, since
         working_directory: subject.working_directory.clone(),
         last_lines: ended.exited.last_lines.clone(),
         ending: ended.exited.ending.clone(),
-        patience: QUICK,
+        patience,
     }
 }
 

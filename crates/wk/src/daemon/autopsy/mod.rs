@@ -25,12 +25,16 @@ use tokio_util::sync::CancellationToken;
 use wk_journal::JournalError;
 use wk_judges::autopsy::{Death, Evidence, examine, group};
 use wk_model::{AttemptExited, Before, Change, Event, Moment, SessionId};
+use wk_sources::system::QUICK;
 
 pub(super) use self::scene::Scene;
 use super::core::{AGAIN, Core};
 
 /// However long the chain of deaths, its first verdicts are settled after this.
 const LONGEST_CHAIN: Duration = Duration::from_secs(10);
+
+/// For the settled verdict: journals of services are slow to ask.
+const THOROUGH: Duration = Duration::from_millis(400);
 
 /// Verdicts that are under way and may wait to be heard.
 const WAITING: usize = 256;
@@ -193,7 +197,7 @@ fn before(core: &Core, ended: &Ended, _evidence: &Evidence) -> Before {
 
 /// The first verdict; true where it is the last as well.
 async fn first(core: &Arc<Core>, ended: &Ended) -> bool {
-    let Some(evidence) = gather::gather(core, ended).await else { return true };
+    let Some(evidence) = gather::gather(core, ended, QUICK).await else { return true };
     let opinion = examine(&evidence);
     let settled = !opinion.unexpected;
     let scope = verdict::alone(ended.session_id);
@@ -208,7 +212,7 @@ async fn settle(core: Arc<Core>, chain: Vec<Ended>) {
     let window = core.settings().deaths.window;
     let (mut evidence, mut deaths) = (Vec::new(), Vec::new());
     for ended in chain {
-        let Some(gathered) = gather::gather(&core, &ended).await else { continue };
+        let Some(gathered) = gather::gather(&core, &ended, THOROUGH).await else { continue };
         let opinion = examine(&gathered);
         deaths.push(Death { session_id: ended.session_id, opinion });
         evidence.push((ended, gathered));
