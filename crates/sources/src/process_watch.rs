@@ -7,6 +7,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 use wk_holder::host;
 use wk_model::{Liveness, ProcessId};
 
+use crate::tmux::{Exit, exit_of};
+
 /// Watches exactly one process, whatever becomes of its number.
 #[derive(Debug)]
 pub struct ProcessWatch(AsyncFd<OwnedFd>);
@@ -33,6 +35,12 @@ impl ProcessWatch {
     /// Waits for the end. A zombie has ended.
     pub async fn ended(&self) -> io::Result<()> {
         self.0.readable().await.map(drop)
+    }
+
+    /// How it ended, as the kernel remembers it once the process was waited for; none before
+    /// Linux 6.15.
+    pub fn exit(&self) -> Option<Exit> {
+        exit_of(self.0.get_ref())
     }
 
     /// Ends this very process; one that has ended already is none the worse for it.
