@@ -1,9 +1,12 @@
 //! The kernel's word that a process has ended.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, time::Duration};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::sleep,
+};
 use wk_holder::host;
 use wk_model::{Liveness, ProcessId};
 
@@ -41,6 +44,17 @@ impl ProcessWatch {
     /// Linux 6.15.
     pub fn exit(&self) -> Option<Exit> {
         exit_of(self.0.get_ref())
+    }
+
+    /// How an ended process ended, once whoever waited for it has done so: a moment later.
+    pub async fn recorded_exit(&self) -> Option<Exit> {
+        for pause in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
+            sleep(Duration::from_millis(pause)).await;
+            if let Some(exit) = self.exit() {
+                return Some(exit);
+            }
+        }
+        None
     }
 
     /// Ends this very process; one that has ended already is none the worse for it.

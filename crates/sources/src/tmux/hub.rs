@@ -66,7 +66,10 @@ pub enum Order {
     List(oneshot::Sender<Vec<ServerState>>),
     /// Have servers make their sockets anew: that of this socket, or all that cannot be reached.
     /// Answers which were.
-    Repair { socket: Option<PathBuf>, answer: oneshot::Sender<Vec<(ServerState, Result<(), String>)>> },
+    Repair {
+        socket: Option<PathBuf>,
+        answer: oneshot::Sender<Vec<(ServerState, Result<(), String>)>>,
+    },
     /// End a session: its owner asked.
     Kill { server: ProcessId, id: String, answer: oneshot::Sender<Result<(), Refused>> },
     /// The settings are others than before.
@@ -195,7 +198,8 @@ impl Hub {
                 Ok(paths) => sockets.extend(paths.into_iter().map(|path| (path, false))),
                 Err(why) => {
                     let why_not = Some(format!("the folder is not believed: {why}"));
-                    let state = ServerState { socket: folder.clone(), why_not, ..ServerState::default() };
+                    let state =
+                        ServerState { socket: folder.clone(), why_not, ..ServerState::default() };
                     found.insert(folder.clone(), (None, state));
                 }
             }

@@ -188,8 +188,22 @@ mod tests {
 
     fn pane(session: &str, name: &str) -> Vec<u8> {
         let fields = [
-            session, "@1", "0", name, "b25d,80x24,0,0,0", "1", "1795270634", "80", "24", "%1",
-            "0", "1", "0", "4711", "/dev/pts/3", "",
+            session,
+            "@1",
+            "0",
+            name,
+            "b25d,80x24,0,0,0",
+            "1",
+            "1795270634",
+            "80",
+            "24",
+            "%1",
+            "0",
+            "1",
+            "0",
+            "4711",
+            "/dev/pts/3",
+            "",
         ];
         netstrings('p', &fields)
     }
@@ -204,7 +218,9 @@ mod tests {
 
     #[test]
     fn names_of_any_bytes_are_only_names() {
-        for name in ["web", "; rm -rf ~", "a\nb\tc", "s2:$0", "\u{1b}]0;x\u{7}", "#{pid}", "漢字", ""] {
+        for name in
+            ["web", "; rm -rf ~", "a\nb\tc", "s2:$0", "\u{1b}]0;x\u{7}", "#{pid}", "漢字", ""]
+        {
             let listing = parse_listing(&listing(name), true).unwrap();
             assert_eq!((listing.pid, listing.version.as_str()), (42, "3.3a"), "{name:?}");
             assert_eq!(listing.options, ["exit-empty"]);

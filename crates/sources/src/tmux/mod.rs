@@ -34,7 +34,7 @@ pub use control::{Notice, notice};
 pub use exit::Exit;
 pub(crate) use exit::exit_of;
 pub use hub::{Order, Refused, ServerState, run};
-pub use listing::{Listing, ListedPane, ListedSession, parse_listing};
+pub use listing::{ListedPane, ListedSession, Listing, parse_listing};
 pub use messages::{Message, parse_messages};
 pub use socket::{Peer, folders};
 
@@ -86,11 +86,26 @@ pub struct SessionSeen {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// A server was found, and these are all sessions that it has now.
-    Server { server: ProcessId, socket: PathBuf, version: String, uid: u32, sessions: Vec<String> },
+    Server {
+        server: ProcessId,
+        socket: PathBuf,
+        version: String,
+        uid: u32,
+        sessions: Vec<String>,
+    },
     /// A session is new, or other than before.
-    Session { server: ProcessId, session: Box<SessionSeen>, settled: bool },
+    Session {
+        server: ProcessId,
+        session: Box<SessionSeen>,
+        settled: bool,
+    },
     /// A listing answered that does not have it any more.
-    SessionGone { server: ProcessId, id: String, at: Moment, exits: Vec<(ProcessId, Exit)> },
+    SessionGone {
+        server: ProcessId,
+        id: String,
+        at: Moment,
+        exits: Vec<(ProcessId, Exit)>,
+    },
     /// The kernel says that the server has ended, and all its sessions with it.
     ServerGone {
         server: ProcessId,
@@ -100,13 +115,35 @@ pub enum Report {
         exits: Vec<(ProcessId, Exit)>,
     },
     /// A living server cannot be reached by its socket any more.
-    Unreachable { server: ProcessId, why: String },
-    Repaired { server: ProcessId },
+    Unreachable {
+        server: ProcessId,
+        why: String,
+    },
+    Repaired {
+        server: ProcessId,
+    },
     Health(TmuxHealth),
     /// The last lines that a session's panes show, masked.
-    Captured { server: ProcessId, id: String, text: String },
+    Captured {
+        server: ProcessId,
+        id: String,
+        text: String,
+    },
     /// The server's own log of commands, the latest last.
-    Messages { server: ProcessId, messages: Vec<Message> },
+    Messages {
+        server: ProcessId,
+        messages: Vec<Message>,
+    },
     /// An agent runs in a pane.
-    Agent { server: ProcessId, id: String, agent: Agent },
+    Agent {
+        server: ProcessId,
+        id: String,
+        agent: Agent,
+    },
+    /// An agent that was found has ended.
+    ProcessGone {
+        process: ProcessId,
+        at: Moment,
+        exit: Option<Exit>,
+    },
 }

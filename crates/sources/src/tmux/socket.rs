@@ -24,7 +24,10 @@ pub enum Peer {
     None,
     /// Nobody listens any more.
     Stale,
-    Server { process: ProcessId, uid: u32 },
+    Server {
+        process: ProcessId,
+        uid: u32,
+    },
     /// Too busy to take a connection, or not ours to look at.
     Unknown,
 }

@@ -66,7 +66,10 @@ pub(super) enum Word {
     Look,
     Repair(oneshot::Sender<Result<(), String>>),
     /// End a session of it: its owner asked.
-    Kill { id: String, answer: oneshot::Sender<Result<(), String>> },
+    Kill {
+        id: String,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
     /// Nobody is to watch it any more.
     Leave,
 }
@@ -498,7 +501,8 @@ impl Watcher {
                 }
             }
         }
-        let structure = |s: &SessionSeen| s.layout.windows.iter().map(|w| w.panes.len()).sum::<usize>();
+        let structure =
+            |s: &SessionSeen| s.layout.windows.iter().map(|w| w.panes.len()).sum::<usize>();
         let changed: Vec<String> = self
             .sessions
             .iter()
@@ -530,7 +534,7 @@ impl Watcher {
             let ended = self.ended.clone();
             let waiting = tokio::spawn(async move {
                 if watch.ended().await.is_ok() {
-                    let exit = recorded(&watch).await;
+                    let exit = watch.recorded_exit().await;
                     let _ = ended.send((process, exit)).await;
                 }
             });
@@ -573,7 +577,7 @@ impl Watcher {
     async fn gone(mut self, server: Option<&ProcessWatch>) {
         let at = host::now();
         let exit = match server {
-            Some(server) => timeout(RECORD, recorded(server)).await.ok().flatten(),
+            Some(server) => timeout(RECORD, server.recorded_exit()).await.ok().flatten(),
             None => None,
         };
         // Its panes end with it, a moment later.
@@ -668,7 +672,17 @@ impl Watcher {
         let mark = format!("wk-{:032x}", random());
         let mut words: Vec<&str> = Vec::new();
         for (_, pane) in &wanted {
-            words.extend(["capture-pane", "-p", "-t", pane, ";", "display-message", "-p", &mark, ";"]);
+            words.extend([
+                "capture-pane",
+                "-p",
+                "-t",
+                pane,
+                ";",
+                "display-message",
+                "-p",
+                &mark,
+                ";",
+            ]);
         }
         words.pop();
         let Ok(answer) = self.asker.ask(words).await else { return Flow::On };
@@ -711,17 +725,6 @@ async fn until(due: Option<Instant>) {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
     }
-}
-
-/// The kernel's record of an end: it is there once whoever waited for the process has done so.
-async fn recorded(process: &ProcessWatch) -> Option<Exit> {
-    for pause in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
-        sleep(Duration::from_millis(pause)).await;
-        if let Some(exit) = process.exit() {
-            return Some(exit);
-        }
-    }
-    None
 }
 
 /// The processes of a session's panes.
@@ -807,7 +810,8 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_few_and_masked() {
-        let screen = format!("{}\n$ \n\n\n", (0..40).map(|n| n.to_string()).collect::<Vec<_>>().join("\n"));
+        let screen =
+            format!("{}\n$ \n\n\n", (0..40).map(|n| n.to_string()).collect::<Vec<_>>().join("\n"));
         let text = last_lines(&screen);
         assert_eq!(text.lines().count(), LINES);
         assert!(text.starts_with("21\n") && text.ends_with('$'), "{text}");
