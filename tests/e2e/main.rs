@@ -32,4 +32,5 @@ mod security;
 mod silent_holder;
 mod streams;
 mod templates;
+mod tmux;
 mod waiting;

@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use wk_holder::host;
 use wk_model::{Liveness, ProcessId};
@@ -25,6 +25,9 @@ use crate::folder_watch::FolderWatch;
 /// Between looks at places that nothing tells of: folders that are not there yet, and sockets
 /// that are named one by one. A look is a `stat` of each.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// A socket that was only just made is looked at again after so long.
+const YOUNG: Duration = Duration::from_millis(50);
 
 /// How long an order waits for a watcher.
 const ORDER: Duration = Duration::from_secs(10);
@@ -89,6 +92,8 @@ struct Hub {
     watched: HashMap<ProcessId, Watched>,
     /// Sockets that lead to nobody who is watched, and what was found there.
     others: HashMap<PathBuf, (Option<FileId>, ServerState)>,
+    /// Nobody listens on a socket that was only just made: it is looked at again soon.
+    young: bool,
 }
 
 /// Runs until nobody listens or orders any more.
@@ -103,6 +108,7 @@ pub async fn run(
         reports,
         watched: HashMap::new(),
         others: HashMap::new(),
+        young: false,
     };
     hub.take_up(known).await;
     let mut folders = hub.watch_folders();
@@ -116,6 +122,7 @@ pub async fn run(
             },
             () = changed(&mut folders) => hub.nudge(),
             _ = look.tick() => {}
+            () = sleep(YOUNG), if hub.young => {}
         }
         if hub.reports.is_closed() {
             break;
@@ -186,6 +193,7 @@ impl Hub {
 
     /// Looks for servers that are not watched yet.
     fn scan(&mut self) {
+        self.young = false;
         self.watched.retain(|_, watched| !watched.task.is_finished());
         let options = self.options.borrow().clone();
         if !options.watch {
@@ -243,7 +251,12 @@ impl Hub {
         }
         match socket::peer(path) {
             Peer::None => named.then(|| not("there is no such socket".into())).flatten(),
-            Peer::Stale => not("nobody listens there any more".into()),
+            Peer::Stale => {
+                // A server makes its socket first, and listens on it then.
+                self.young |= socket::is_young(path);
+                let state = not("nobody listens there".into())?;
+                Some(ServerState { silent: true, ..state })
+            }
             Peer::Unknown => {
                 let state = not("it takes no connection".into())?;
                 Some(ServerState { silent: true, ..state })

@@ -32,7 +32,7 @@ pub use agents::{Agent, agent_name, agents_below};
 pub use ask::{AskError, Asker};
 pub use control::{Notice, notice};
 pub use exit::Exit;
-pub(crate) use exit::exit_of;
+pub(crate) use exit::{exit_of, exit_of_zombie};
 pub use hub::{Order, Refused, ServerState, run};
 pub use listing::{ListedPane, ListedSession, Listing, parse_listing};
 pub use messages::{Message, parse_messages};

@@ -35,6 +35,11 @@ pub(super) fn look(pid: u32) -> InFront {
         Ok(Some(front)) if group != 0 && !front.is_dead() => front,
         _ => stat.clone(),
     };
+    if front.comm == "tmux: server" {
+        // Forked, and about to become what the pane runs.
+        let process = Some(stat.id());
+        return InFront { process, tty, ..InFront::default() };
+    }
     let directory = fs::read_link(format!("/proc/{}/cwd", front.pid)).unwrap_or_default();
     InFront {
         process: (!stat.is_dead()).then(|| stat.id()),

@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
@@ -47,6 +48,12 @@ pub fn folders(tmux_tmpdir: Option<OsString>) -> Vec<PathBuf> {
 pub(super) fn file_at(path: &Path) -> Option<FileId> {
     let metadata = fs::symlink_metadata(path).ok()?;
     metadata.file_type().is_socket().then(|| (metadata.dev(), metadata.ino()))
+}
+
+/// Whether a file was made only just now.
+pub(super) fn is_young(path: &Path) -> bool {
+    let made = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < Duration::from_secs(2)))
 }
 
 /// The owner of a file.

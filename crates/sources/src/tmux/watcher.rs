@@ -39,8 +39,14 @@ use crate::{process_watch::ProcessWatch, sampling::Sampler};
 /// Between glances at the server's children and at its socket.
 const GLANCE: Duration = Duration::from_secs(2);
 
+/// The first look at a server's health comes so soon.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// Listings are not closer together than this, after the first of a burst.
 const SPACE: Duration = Duration::from_millis(50);
+
+/// A pane that was just made is looked at once more after so long.
+const BIRTH: Duration = Duration::from_secs(1);
 
 /// The first and the longest wait for a server that has not answered.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -168,7 +174,7 @@ impl Watcher {
         };
         let mut glance = interval(GLANCE);
         glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut health = Instant::now() + self.options.borrow().health_interval;
+        let mut health = Instant::now() + FIRST.min(self.options.borrow().health_interval);
         loop {
             let due = self.due;
             let flow = tokio::select! {
@@ -466,7 +472,11 @@ impl Watcher {
             self.sessions.keys().filter(|id| !now.contains_key(*id)).cloned().collect();
         let ending = gone.iter().filter_map(|id| self.sessions.get(id)).flat_map(processes);
         self.await_ends(ending.collect()).await;
-        self.watch_panes(&now);
+        if self.watch_panes(&now) {
+            // What has only just been started is about to become what it is to be.
+            let at = Instant::now() + BIRTH;
+            self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        }
         let before = std::mem::replace(&mut self.sessions, now);
         let first = !self.seen;
         self.seen = true;
@@ -523,9 +533,12 @@ impl Watcher {
     }
 
     /// Waits for the end of each pane's process, from the moment that it is known.
-    fn watch_panes(&mut self, sessions: &BTreeMap<String, SessionSeen>) {
+    ///
+    /// Whether there are new ones.
+    fn watch_panes(&mut self, sessions: &BTreeMap<String, SessionSeen>) -> bool {
         let now: HashSet<ProcessId> = sessions.values().flat_map(processes).collect();
         self.panes.retain(|process, _| now.contains(process));
+        let before = self.panes.len();
         for process in now {
             if self.panes.contains_key(&process) || self.exits.contains_key(&process) {
                 continue;
@@ -540,6 +553,7 @@ impl Watcher {
             });
             self.panes.insert(process, Pane(waiting));
         }
+        self.panes.len() > before
     }
 
     /// Waits a moment for processes that are about to end, or have just.

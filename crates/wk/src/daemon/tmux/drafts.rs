@@ -86,11 +86,12 @@ pub(super) fn created(
     let front = front(seen);
     let argv = front.map(|pane| pane.current_argv.clone()).unwrap_or_default();
     let comm = front.map(|pane| pane.current_command.clone()).filter(|comm| !comm.is_empty());
+    let begun = front.map(|pane| pane.start_command.clone()).filter(|begun| !begun.is_empty());
     let directory = front.map(|pane| pane.working_directory.clone());
     Created {
         name,
         session_kind: Kind::Tmux,
-        command: if argv.is_empty() { comm.into_iter().collect() } else { argv },
+        command: if argv.is_empty() { comm.or(begun).into_iter().collect() } else { argv },
         working_directory: directory.filter(|directory| !directory.is_empty()),
         external_id: Some(place.id.clone()),
         tmux: Some(place),

@@ -91,7 +91,7 @@ const COLUMNS: [Column; 7] = [
     Column { title: "SESSIONS", least: 0, right: true },
     Column { title: "PANES", least: 0, right: true },
     Column { title: "MEMORY", least: 0, right: true },
-    Column { title: "WATCHED", least: 7, right: false },
+    Column { title: "WATCHED", least: 28, right: false },
 ];
 
 fn row(server: &TmuxServerView) -> Vec<Cell> {
