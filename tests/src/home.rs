@@ -83,8 +83,6 @@ impl Home {
         // Neither other tests' deaths nor the machine's own tmux servers are a test's business.
         command.env("WK_WITNESS_START", "off").env("TMUX_TMPDIR", self.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        // No test sees the tmux servers of this machine, nor those of another test.
-        command.env("TMUX_TMPDIR", self.path());
         command
     }
 

@@ -61,9 +61,9 @@ impl Tmux {
 }
 
 /// The only place where what is watched here is told to the kernel's witness.
-///
-/// TODO(merge): `core.witness.watch_for(process, session_id)`.
-fn note_process(_core: &Core, _process: ProcessId, _session_id: Option<SessionId>) {}
+fn note_process(core: &Core, process: ProcessId, session_id: Option<SessionId>) {
+    core.witness.watch_for(process, session_id);
+}
 
 fn options(settings: &Settings) -> Options {
     let tmux = &settings.tmux;
