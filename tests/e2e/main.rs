@@ -32,5 +32,6 @@ mod security;
 mod silent_holder;
 mod streams;
 mod templates;
+mod tmux;
 mod waiting;
 mod witness;

@@ -16,6 +16,7 @@ mod raw_http;
 mod session;
 mod skip;
 mod terminal;
+mod tmux;
 
 use std::{future::Future, time::Duration};
 
@@ -29,6 +30,7 @@ pub use raw_http::{Answer, raw_call};
 pub use session::Session;
 pub use skip::skip;
 pub use terminal::Terminal;
+pub use tmux::Tmux;
 
 /// Only what is stuck takes so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);

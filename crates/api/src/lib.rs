@@ -14,6 +14,7 @@ mod problem;
 mod request;
 mod session;
 mod stats;
+mod tmux;
 mod why;
 
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
@@ -30,6 +31,7 @@ pub use request::{
 };
 pub use session::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 pub use stats::{Stats, StatsGroup, StatsNumbers, StatsQuery};
+pub use tmux::{RepairTmux, TmuxRepaired, TmuxServerView};
 pub use why::{Death, DeathsQuery, Pattern, Patterns, Why, WhyQuery};
 
 /// The header that makes a retried `POST /api/sessions` start one session.

@@ -134,6 +134,8 @@ pub struct TerminalSize {
 pub struct StopRequest {
     /// Time between TERM and KILL, in milliseconds; the session's own by default.
     pub grace_ms: Option<u64>,
+    /// Also a session that was found, not started; with filters it says nothing.
+    pub force: bool,
 }
 
 /// What `POST /api/sessions/stop` came to.

@@ -43,6 +43,8 @@ use wk_api as api;
         rebuild,
         instances,
         reset_instance,
+        tmux,
+        tmux_repair,
     ),
     components(schemas(api::EventView, api::OutputChunk, api::Problem))
 )]
@@ -59,6 +61,14 @@ macro_rules! routes {
 }
 
 routes! {
+    /// List the tmux servers of this user, and what is watched.
+    #[utoipa::path(get, path = "/api/tmux",
+        responses((status = 200, body = Vec<api::TmuxServerView>), (status = "4XX", body = api::Problem)))]
+    tmux;
+    /// Have tmux servers make their sockets anew.
+    #[utoipa::path(post, path = "/api/tmux/repair", request_body = api::RepairTmux,
+        responses((status = 200, body = Vec<api::TmuxRepaired>), (status = "4XX", body = api::Problem)))]
+    tmux_repair;
     /// List the instances of templates, and how their circuit breakers stand.
     #[utoipa::path(get, path = "/api/instances",
         responses((status = 200, body = Vec<api::InstanceView>), (status = "4XX", body = api::Problem)))]

@@ -1,9 +1,11 @@
 //! What the driver is asked to do, and by whom.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::{net::UnixStream, sync::oneshot};
-use wk_api::{CleanRequest, Cleaned, CreateSession, InstanceView, Problem};
+use wk_api::{
+    CleanRequest, Cleaned, CreateSession, InstanceView, Problem, TmuxRepaired, TmuxServerView,
+};
 use wk_holder::protocol::{AttachRequest, ScreenRequest, SignalTarget};
 use wk_model::{Requester, Session, SessionId};
 
@@ -25,6 +27,8 @@ pub enum Order {
     Stop {
         session_id: SessionId,
         grace_ms: Option<u64>,
+        /// Also one that was found, not started.
+        force: bool,
         by: Requester,
         answer: Answer<()>,
     },
@@ -87,6 +91,15 @@ pub enum Order {
         instance: String,
         by: Requester,
         answer: Answer<()>,
+    },
+    /// Every tmux server there is, and how it is.
+    Tmux {
+        answer: Answer<Vec<TmuxServerView>>,
+    },
+    /// Have tmux servers make their sockets anew: that of this socket, or all that lost theirs.
+    RepairTmux {
+        socket: Option<PathBuf>,
+        answer: Answer<Vec<TmuxRepaired>>,
     },
     /// Read the settings again.
     Reload {

@@ -21,6 +21,8 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
     let reading = reading.as_deref();
     let usage_ms = session.usage.filter(|_| !runs).and_then(|usage| usage.cpu_ms);
     let cpu_ms = reading.map(|reading| reading.cpu_ms).or(usage_ms);
+    let front = sessions.front(session.id).filter(|_| runs);
+    let front = front.as_deref();
     let (process, holder) = match &session.life {
         Life::Running { process, holder, .. } => (*process, *holder),
         _ => (None, None),
@@ -37,7 +39,11 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         phase: session.phase(),
         parent_id: created.parent_id.map(String::from),
         external_id: created.external_id.clone(),
-        command: created.command.clone(),
+        command: front
+            .map(|front| &front.command)
+            .filter(|command| !command.is_empty())
+            .unwrap_or(&created.command)
+            .clone(),
         working_directory: created.working_directory.clone(),
         username: created.username.clone(),
         hostname: created.hostname.clone(),
@@ -49,7 +55,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         start_time: session.start_time,
         end_time,
         duration_seconds: until.millis_since(session.start_time) as f64 / 1000.0,
-        last_activity: gauges.last_activity,
+        last_activity: gauges.last_activity.or(front.and_then(|front| front.last_activity)),
         exit_code: ending.and_then(Ending::exit_code),
         signal: ending.and_then(Ending::signal),
         error: ending.and_then(error),
@@ -82,7 +88,8 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
             gaps: gauges.gaps,
             kept: !was_cleaned_up(session, sessions),
         }),
-        output_bytes: (session.attempt > 0).then_some(gauges.output_bytes),
+        // Nobody counts what a watched session shows.
+        output_bytes: (session.attempt > 0 && !created.watched).then_some(gauges.output_bytes),
         verdict: session.verdict.as_ref().and_then(|verdict| serde_json::to_value(verdict).ok()),
     }
 }

@@ -8,4 +8,5 @@ pub mod leftovers;
 pub mod process_watch;
 pub mod sampling;
 pub mod system;
+pub mod tmux;
 pub mod witness;

@@ -1,15 +1,23 @@
 //! The kernel's word that a process has ended.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, time::Duration};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::sleep,
+};
 use wk_holder::host;
 use wk_model::{Liveness, ProcessId};
 
+use crate::tmux::{Exit, exit_of, exit_of_zombie};
+
 /// Watches exactly one process, whatever becomes of its number.
 #[derive(Debug)]
-pub struct ProcessWatch(AsyncFd<OwnedFd>);
+pub struct ProcessWatch {
+    pidfd: AsyncFd<OwnedFd>,
+    process: ProcessId,
+}
 
 impl ProcessWatch {
     /// Begins to watch; none where the process is dead already.
@@ -27,12 +35,29 @@ impl ProcessWatch {
         }
         // SAFETY: the descriptor is owned by the `AsyncFd` and never replaced.
         let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE)? };
-        Ok(Some(Self(pidfd)))
+        Ok(Some(Self { pidfd, process: *process }))
     }
 
     /// Waits for the end. A zombie has ended.
     pub async fn ended(&self) -> io::Result<()> {
-        self.0.readable().await.map(drop)
+        self.pidfd.readable().await.map(drop)
+    }
+
+    /// How it ended, as the kernel knows it: of a process that was waited for since Linux 6.15,
+    /// of a zombie before, too.
+    pub fn exit(&self) -> Option<Exit> {
+        exit_of(self.pidfd.get_ref()).or_else(|| exit_of_zombie(&self.process))
+    }
+
+    /// How an ended process ended; that may be told a moment later.
+    pub async fn recorded_exit(&self) -> Option<Exit> {
+        for pause in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
+            sleep(Duration::from_millis(pause)).await;
+            if let Some(exit) = self.exit() {
+                return Some(exit);
+            }
+        }
+        None
     }
 
     /// Ends this very process; one that has ended already is none the worse for it.
@@ -47,7 +72,7 @@ impl ProcessWatch {
 
     /// Sends a signal to this very process.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(pidfd_send_signal(self.0.get_ref(), signal)?)
+        Ok(pidfd_send_signal(self.pidfd.get_ref(), signal)?)
     }
 }
 

@@ -100,6 +100,34 @@ impl Sampler {
         Ok(Some(look))
     }
 
+    /// Looks at processes that nobody of ours holds, and all below them. `leader` says whether
+    /// that lives and runs.
+    pub fn look_below(&mut self, roots: &[ProcessId], leader: &ProcessId) -> io::Result<Look> {
+        let mut look = Look { alive: Liveness::Dead, ..Look::default() };
+        let mut seen = HashSet::from([std::process::id()]);
+        let mut waiting = Vec::new();
+        for root in roots {
+            let found = ProcessUse::read(root.pid)?;
+            if root.boot == host::boot_id()
+                && found.is_some_and(|found| found.start_time == root.start_time)
+            {
+                waiting.push(root.pid);
+            }
+        }
+        while let Some(pid) = waiting.pop() {
+            if seen.len() > MAX_PROCESSES || !seen.insert(pid) {
+                continue;
+            }
+            let Ok(Some(process)) = ProcessUse::read(pid) else { continue };
+            if process.flags & KERNEL_THREAD != 0 || is_holder(&process) {
+                continue;
+            }
+            waiting.extend(self.children(&process));
+            self.add(&mut look, &process, leader);
+        }
+        Ok(look)
+    }
+
     /// Begins anew: what was remembered of all processes may be old by now.
     pub fn forget(&mut self) {
         self.by_parent = None;

@@ -12,7 +12,7 @@ use crate::{
     verbs::{
         attach, clean, completions, config, daemon, deaths, doctor, events, health, instances,
         logs, ls, man, play, restart, rm, run, screen, send, show, signal, stats, stop, templates,
-        wait, why, witness,
+        tmux, wait, why, witness,
     },
 };
 
@@ -81,6 +81,7 @@ enum Verb {
     Health(health::HealthArgs),
     Instances(instances::InstancesArgs),
     Witness(witness::WitnessArgs),
+    Tmux(tmux::TmuxArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -145,6 +146,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Health(args) => health::run(context, args, out).await,
         Verb::Instances(args) => instances::run(context, args, out).await,
         Verb::Witness(args) => witness::run(context, args, out).await,
+        Verb::Tmux(args) => tmux::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

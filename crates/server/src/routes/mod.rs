@@ -15,6 +15,7 @@ mod recording;
 mod show;
 mod stats;
 mod stop;
+mod tmux;
 mod wait;
 mod why;
 
@@ -69,6 +70,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/clean", post(clean::clean))
         .route("/instances", get(instances::list))
         .route("/instances/{template}/{instance}/reset", post(instances::reset))
+        .route("/tmux", get(tmux::list))
+        .route("/tmux/repair", post(tmux::repair))
         .route("/daemon", get(daemon::status))
         .route("/daemon/stop", post(daemon::stop))
         .route("/daemon/reload", post(daemon::reload))

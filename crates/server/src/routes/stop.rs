@@ -44,6 +44,8 @@ pub(crate) async fn stop_many(
     (filters.active, filters.limit) = (true, query.limit.unwrap_or(0) as usize);
     let page = app.journal.sessions(&filters)?;
     let mut sessions = page.sessions;
+    // What was found is not ours to end; whoever insists names it.
+    sessions.retain(|session| !session.created.watched);
     // Dependents first, then the newest: nothing that waits starts because another one ends.
     sessions.sort_by_key(|session| std::cmp::Reverse((session.start_time, session.id.number())));
     let (waiting, running): (Vec<_>, Vec<_>) = sessions
@@ -75,6 +77,6 @@ async fn stop_one(
     request: StopRequest,
     by: Requester,
 ) -> Result<(), Failure> {
-    let grace_ms = request.grace_ms;
-    order(app, |answer| Order::Stop { session_id, grace_ms, by, answer }).await
+    let StopRequest { grace_ms, force } = request;
+    order(app, |answer| Order::Stop { session_id, grace_ms, force, by, answer }).await
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
 
-use super::settings::{LogFormat, Settings, WitnessStart};
+use super::settings::{LogFormat, Repair, Settings, WitnessStart};
 use crate::{
     attach::detach_key::DetachKey,
     text::{bytes, span},
@@ -28,13 +28,14 @@ pub(crate) struct Key {
 }
 
 /// A value as it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Raw<'a> {
     /// From a variable: only text, so it may stand for any type.
     Variable(&'a str),
     Text(&'a str),
     Integer(i64),
     Boolean(bool),
+    List(&'a toml::de::DeArray<'a>),
     /// A type that no key has, by its name.
     Other(&'static str),
 }
@@ -272,6 +273,36 @@ pub(crate) const KEYS: &[Key] = &[
         set: |settings, raw| put(&mut settings.cleanup.journal_after, optional_length(raw)),
         show: |settings| quote_optional_span(settings.cleanup.journal_after),
     },
+    Key {
+        section: "tmux",
+        name: "watch",
+        set: |settings, raw| put(&mut settings.tmux.watch, boolean(raw)),
+        show: |settings| settings.tmux.watch.to_string(),
+    },
+    Key {
+        section: "tmux",
+        name: "repair",
+        set: |settings, raw| put(&mut settings.tmux.repair, repair(raw)),
+        show: |settings| match settings.tmux.repair {
+            Repair::Report => quote("report"),
+            Repair::Auto => quote("auto"),
+        },
+    },
+    Key {
+        section: "tmux",
+        name: "health_interval",
+        set: |settings, raw| put(&mut settings.tmux.health_interval, interval(raw)),
+        show: |settings| quote_span(settings.tmux.health_interval),
+    },
+    Key {
+        section: "tmux",
+        name: "sockets",
+        set: |settings, raw| put(&mut settings.tmux.sockets, paths(raw)),
+        show: |settings| {
+            let paths = settings.tmux.sockets.iter().map(|path| toml::Value::from(path.as_str()));
+            toml::Value::Array(paths.collect()).to_string()
+        },
+    },
 ];
 
 impl Key {
@@ -426,6 +457,37 @@ fn absolute_path(raw: Raw<'_>) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path) } else { Err(mismatch(Raw::Text(found), WANT)) }
 }
 
+fn repair(raw: Raw<'_>) -> Result<Repair, String> {
+    match text(raw, "\"report\" or \"auto\"")? {
+        "report" => Ok(Repair::Report),
+        "auto" => Ok(Repair::Auto),
+        other => Err(mismatch(Raw::Text(other), "\"report\" or \"auto\"")),
+    }
+}
+
+/// Absolute paths; a variable has colons between them.
+fn paths(raw: Raw<'_>) -> Result<Vec<String>, String> {
+    const WANT: &str = "a list of absolute paths";
+    let found: Vec<&str> = match raw {
+        Raw::List(values) => {
+            let text = |value: &'_ toml::Spanned<toml::de::DeValue<'_>>| {
+                value.get_ref().as_str().is_some()
+            };
+            if !values.iter().all(text) {
+                return Err(format!("must be {WANT}"));
+            }
+            values.iter().filter_map(|value| value.get_ref().as_str()).collect()
+        }
+        Raw::Variable(text) => text.split(':').filter(|path| !path.is_empty()).collect(),
+        other => return Err(mismatch(other, WANT)),
+    };
+    match found.iter().find(|path| !path.starts_with('/') || path.contains('\0')) {
+        Some(bad) => Err(mismatch(Raw::Text(bad), WANT)),
+        None if found.len() > 256 => Err("must be at most 256 paths".into()),
+        None => Ok(found.into_iter().map(str::to_owned).collect()),
+    }
+}
+
 fn log_format(raw: Raw<'_>) -> Result<LogFormat, String> {
     match text(raw, "\"json\" or \"text\"")? {
         "json" => Ok(LogFormat::Json),
@@ -442,6 +504,7 @@ pub(super) fn mismatch(raw: Raw<'_>, want: &str) -> String {
         }
         Raw::Integer(number) => format!("must be {want}, not the number {number}"),
         Raw::Boolean(value) => format!("must be {want}, not {value}"),
+        Raw::List(_) => format!("must be {want}, not a list"),
         Raw::Other(kind) => format!("must be {want}, not a value of type {kind}"),
     }
 }
@@ -471,13 +534,9 @@ mod tests {
         for key in KEYS {
             let shown = (key.show)(&Settings::default());
             let mut settings = Settings::default();
-            let parsed: toml::Table = format!("value = {shown}").parse().unwrap();
-            let raw = match &parsed["value"] {
-                toml::Value::String(text) => Raw::Text(text),
-                toml::Value::Integer(number) => Raw::Integer(*number),
-                toml::Value::Boolean(value) => Raw::Boolean(*value),
-                other => panic!("{other}"),
-            };
+            let text = format!("value = {shown}");
+            let parsed = toml::de::DeTable::parse(&text).unwrap();
+            let raw = super::super::value::raw(parsed.get_ref().get("value").unwrap());
             (key.set)(&mut settings, raw).unwrap();
             assert_eq!(settings, Settings::default(), "{}", key.path());
         }

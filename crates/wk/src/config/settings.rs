@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub cleanup: CleanupSettings,
     pub deaths: DeathSettings,
     pub witness: WitnessSettings,
+    pub tmux: TmuxSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +138,24 @@ pub(crate) struct CleanupSettings {
     pub journal_after: Option<Duration>,
 }
 
+/// What is done about tmux sessions that others started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TmuxSettings {
+    pub watch: bool,
+    /// What is done where a server's socket has vanished.
+    pub repair: Repair,
+    /// Between two looks at a server.
+    pub health_interval: Duration,
+    /// Sockets beside those in tmux's own folder; those of other users only if they are here.
+    pub sockets: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repair {
+    Report,
+    Auto,
+}
+
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -201,6 +220,17 @@ impl Default for DeathSettings {
 impl Default for WitnessSettings {
     fn default() -> Self {
         Self { start: WitnessStart::Auto, dir: PathBuf::from(wk_witness::protocol::FOLDER) }
+    }
+}
+
+impl Default for TmuxSettings {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            repair: Repair::Report,
+            health_interval: Duration::from_secs(30),
+            sockets: Vec::new(),
+        }
     }
 }
 

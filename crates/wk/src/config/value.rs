@@ -173,6 +173,7 @@ pub(super) fn raw<'a>(value: &'a Value<'_>) -> Raw<'a> {
         DeValue::Boolean(value) => Raw::Boolean(*value),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Raw::Other("integer beyond 64 bits"), Raw::Integer),
+        DeValue::Array(values) => Raw::List(values),
         other => Raw::Other(other.type_str()),
     }
 }

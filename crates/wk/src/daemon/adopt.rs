@@ -115,6 +115,10 @@ async fn close_ended(core: &Arc<Core>) -> Result<(), JournalError> {
 
 async fn adopt_one(core: &Arc<Core>, session: &Session) -> anyhow::Result<()> {
     let session_id = session.id;
+    if session.created.watched {
+        // It has no holder: whoever watches it knows whether it lives.
+        return Ok(());
+    }
     let attempt = session.attempt.max(1);
     let taken = core.journal.source_seq(&Source::holder(session_id, attempt))?;
     let read = record::read(&core.folder(session_id), attempt, taken)?;

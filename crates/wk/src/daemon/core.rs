@@ -14,7 +14,7 @@ use tokio::{
 use wk_api::Problem;
 use wk_client::Places;
 use wk_journal::{Journal, JournalError};
-use wk_model::{Change, Draft, Life, SessionId, Source};
+use wk_model::{Change, Draft, Life, Session, SessionId, Source};
 use wk_server::{conflict, internal};
 use wk_sources::{
     cgroup::Cgroups,
@@ -26,6 +26,7 @@ use super::{
     before,
     cleanup::Upkeep,
     queue::Queue,
+    tmux::Tmux,
     turns::{Turn, Turns},
     witness::Desk,
 };
@@ -68,6 +69,7 @@ pub(super) struct Core {
     stopping: Mutex<HashSet<SessionId>>,
     /// Attempts that are waited for.
     waits: Mutex<HashSet<(SessionId, u32)>>,
+    pub(super) tmux: Tmux,
 }
 
 impl Core {
@@ -101,6 +103,7 @@ impl Core {
             queue: Queue::default(),
             stopping: Mutex::default(),
             waits: Mutex::default(),
+            tmux: Tmux::default(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Core {
     }
 
     pub(super) fn set_settings(&self, settings: Settings) {
+        self.tmux.set_options(&settings);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.upkeep.wake();
     }
@@ -168,6 +172,11 @@ impl Core {
 
     /// The link to a living session's holder; a new daemon may have to find it first.
     pub(super) async fn link(&self, session_id: SessionId) -> Result<HolderLink, Problem> {
+        if let Some(session) = self.journal.session(session_id).map_err(failed)?
+            && session.created.watched
+        {
+            return Err(conflict(not_ours(&session)));
+        }
         let mut adopted = self.adopted.subscribe();
         let mut held = self.held.subscribe();
         let found = async {
@@ -294,6 +303,19 @@ pub(super) fn draft(session_id: Option<SessionId>, change: Change) -> Draft {
         source_seq: None,
         trace_parent: None,
         change,
+    }
+}
+
+/// What is said of a session to whoever wants it to do something.
+pub(super) fn not_ours(session: &Session) -> String {
+    let id = session.id;
+    let found = format!("session {id} was found, not started by Watchkeeper");
+    match &session.created.tmux {
+        Some(place) => {
+            let (socket, target) = (&place.socket, &place.id);
+            format!("{found}: `tmux -S {socket} attach -t '{target}'` leads to it")
+        }
+        None => found,
     }
 }
 

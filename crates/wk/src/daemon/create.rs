@@ -316,7 +316,7 @@ fn new_id() -> Result<SessionId, Problem> {
     Ok(SessionId::from_random(u64::from_le_bytes(random()?)))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Problem> {
     let mut bits = [0; N];
     rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| internal(format!("the system gives no random bits: {error}")))?;

@@ -17,7 +17,7 @@ use wk_sources::holders::{self, LinkError, Report};
 use super::{
     breakers, cleanup,
     core::{AGAIN, Core, failed},
-    create, lost, recover, stop,
+    create, lost, recover, stop, tmux,
 };
 use crate::config::Settings;
 
@@ -109,8 +109,9 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
             let created = create::create(&core, *order).await;
             reply(answer, created);
         }
-        Order::Stop { session_id, grace_ms, by, answer } => {
-            reply(answer, stop::stop(&core, session_id, grace_ms, by).await);
+        Order::Stop { session_id, grace_ms, force, by, answer } => {
+            let stopped = stop::stop_or_refuse(&core, session_id, grace_ms, by, force).await;
+            reply(answer, stopped);
         }
         Order::Restart { session_id, grace_ms, by, answer } => {
             reply(answer, stop::restart(&core, session_id, grace_ms, by).await);
@@ -155,6 +156,10 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
         Order::Instances { answer } => reply(answer, breakers::list(&core)),
         Order::ResetBreaker { template, instance, by, answer } => {
             reply(answer, breakers::reset(&core, template, instance, by).await);
+        }
+        Order::Tmux { answer } => reply(answer, tmux::list(&core).await),
+        Order::RepairTmux { socket, answer } => {
+            reply(answer, tmux::repair(&core, socket).await);
         }
         Order::Reload { answer } => reply(answer, reload(&core).await),
         Order::StopDaemon { answer } => {

@@ -31,7 +31,10 @@ use wk_model::{
 use wk_server::Board;
 use wk_sources::sampling::{Sampler, Target};
 
-use self::{inquiry::Inquiry, schedule::Schedule};
+use self::{
+    inquiry::{Inquiry, Whom},
+    schedule::Schedule,
+};
 use super::core::{AGAIN, Core, draft};
 use crate::text::span::millis;
 
@@ -380,7 +383,14 @@ fn sample(now: Time, reading: &Reading) -> SessionSample {
 
 fn look(sampler: &mut Sampler, began: Instant, inquiry: Inquiry) -> Looked {
     let session_id = inquiry.session.id;
-    let look = sampler.look(&inquiry.target).unwrap_or_else(|error| {
+    let look = match &inquiry.target {
+        Whom::Held(target) => sampler.look(target),
+        Whom::Watched(roots) => match roots.first() {
+            Some(front) => sampler.look_below(roots, front).map(Some),
+            None => Ok(None),
+        },
+    };
+    let look = look.unwrap_or_else(|error| {
         tracing::debug!(%session_id, %error, "cannot look at a session's processes");
         None
     });

@@ -32,6 +32,7 @@ mod resolve;
 mod salvage;
 mod sinks;
 mod stop;
+mod tmux;
 mod turns;
 mod witness;
 mod working_directory;
@@ -136,6 +137,7 @@ async fn watch(
     let board = Board::default();
     tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
     tokio::spawn(autopsy::run(core.clone(), ending.clone()));
+    let tmux = tokio::spawn(tmux::run(core.clone(), board.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     witness::first_try(&core).await;
     say_ready(ready);
@@ -167,6 +169,7 @@ async fn watch(
     upkeep.await.context("the upkeep failed")?;
     queue.await.context("the queue failed")?;
     witness.await.context("the witness's desk failed")?;
+    tmux.await.context("watching tmux failed")?;
     // It ends all the same.
     let _ = core.journal(None, Change::DaemonStopped).await;
     drop(core);

@@ -11,11 +11,11 @@ use wk_sources::holders::LinkError;
 
 use super::{
     awake::awake,
-    core::{Core, draft, failed},
+    core::{Core, draft, failed, not_ours},
     create,
     driver::refused,
     queue::{self, Turn},
-    recover,
+    recover, tmux,
 };
 
 /// How long a stopped session may take to end beyond its grace.
@@ -47,6 +47,21 @@ pub(super) async fn stop(
         core.set_stopping(session_id, false);
     }
     stopped
+}
+
+/// Ends a session that somebody named; one that was found only if they insist.
+pub(super) async fn stop_or_refuse(
+    core: &Arc<Core>,
+    session_id: SessionId,
+    grace_ms: Option<u64>,
+    by: Requester,
+    force: bool,
+) -> Result<(), Problem> {
+    let session = known(core, session_id)?;
+    if session.created.watched {
+        return tmux::stop(core, &session, by, force).await;
+    }
+    stop(core, session_id, grace_ms, by).await
 }
 
 async fn stop_once(
@@ -93,6 +108,9 @@ pub(super) async fn restart(
     by: Requester,
 ) -> Result<(), Problem> {
     let session = known(core, session_id)?;
+    if session.created.watched {
+        return Err(conflict(not_ours(&session)));
+    }
     if !session.is_ended() {
         stop(core, session_id, grace_ms, by.clone()).await?;
         until_ended(core, &session, grace_ms).await?;

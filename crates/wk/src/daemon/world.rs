@@ -14,7 +14,7 @@ use wk_sources::cgroup::Cgroups;
 
 /// The variables that a daemon is started with, and those that begin with a prefix of
 /// [`PREFIXES`]; all else belongs to whoever happened to call first.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "HOME",
     "PATH",
     "USER",
@@ -22,6 +22,7 @@ const VARIABLES: [&str; 9] = [
     "LANG",
     "TZ",
     "TMPDIR",
+    "TMUX_TMPDIR",
     "SHELL",
     "DBUS_SESSION_BUS_ADDRESS",
 ];

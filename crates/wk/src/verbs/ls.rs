@@ -107,6 +107,12 @@ fn write_table(
     Ok(table::write(out, &columns, &rows, width, paint)?)
 }
 
+/// What it is called; a tmux session whose name is none of ours by that.
+fn name(session: &SessionView) -> &str {
+    let tmux = || session.tmux.as_ref().and_then(|tmux| tmux["name"].as_str());
+    session.name.as_deref().or_else(tmux).unwrap_or_default()
+}
+
 fn row(session: &SessionView, now_ms: i64) -> Vec<Cell> {
     let (word, style) = standing(session);
     let age = (now_ms.saturating_sub(session.start_time.as_millis()) / 1000) as f64;
@@ -115,7 +121,7 @@ fn row(session: &SessionView, now_ms: i64) -> Vec<Cell> {
     let text = if session.end_time.is_some() { Style::Past } else { Style::Plain };
     vec![
         Cell::new(&session.session_id, text),
-        Cell::new(session.name.as_deref().unwrap_or_default(), text),
+        Cell::new(name(session), text),
         Cell::new(session.kind.as_str(), text),
         Cell::new(word, style),
         Cell::new(&span::brief(age), text),

@@ -27,6 +27,7 @@ pub(crate) mod signal;
 pub(crate) mod stats;
 pub(crate) mod stop;
 pub(crate) mod templates;
+pub(crate) mod tmux;
 pub(crate) mod wait;
 pub(crate) mod why;
 pub(crate) mod witness;

@@ -27,6 +27,9 @@ pub(crate) struct StopArgs {
     /// All sessions that Watchkeeper runs
     #[arg(long, conflicts_with_all = ["sessions", "labels"])]
     all: bool,
+    /// Also a tmux session that Watchkeeper only watches
+    #[arg(long, requires = "sessions")]
+    force: bool,
     /// Time between TERM and KILL [default: the session's own]
     #[arg(long, value_name = "DURATION", value_parser = span::parse)]
     grace: Option<Duration>,
@@ -37,7 +40,7 @@ pub(crate) async fn run(
     args: StopArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
-    let request = StopRequest { grace_ms: args.grace.map(span::millis) };
+    let request = StopRequest { grace_ms: args.grace.map(span::millis), force: args.force };
     if args.sessions.is_empty() {
         let label = filters::labels(&args.labels)?;
         return stop_many(context, label, request, out).await;

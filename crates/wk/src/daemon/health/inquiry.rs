@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use wk_judges::health::{Activity, Evidence, LimitUse, Reading, Thresholds};
-use wk_model::{Life, LimitKind, Session, Time};
+use wk_model::{Life, LimitKind, ProcessId, Session, Time};
 
 use super::Target;
 use crate::{config::Settings, daemon::core::Core, text::span::millis};
@@ -21,22 +21,37 @@ const LIMITS: [LimitKind; 6] = [
 /// A session to look at.
 pub(super) struct Inquiry {
     pub(super) session: Arc<Session>,
-    pub(super) target: Target,
+    pub(super) target: Whom,
     pub(super) folder: PathBuf,
+}
+
+/// Whose processes are looked at.
+pub(super) enum Whom {
+    /// A tree below a holder.
+    Held(Target),
+    /// What was found: these and all below them, the one in front first.
+    Watched(Vec<ProcessId>),
 }
 
 impl Inquiry {
     /// None where nothing runs that could be looked at.
     pub(super) fn of(session: Arc<Session>, core: &Core) -> Option<Self> {
-        let Life::Running { process: Some(leader), holder: Some(holder), .. } = session.life else {
-            return None;
+        let (leader, holder) = match session.life {
+            Life::Running { process: Some(leader), holder: Some(holder), .. } => (leader, holder),
+            Life::Running { process, .. } if session.created.watched => {
+                let panes = core.tmux.panes(session.id);
+                let roots = if panes.is_empty() { process.into_iter().collect() } else { panes };
+                let folder = core.folder(session.id);
+                return Some(Self { session, target: Whom::Watched(roots), folder });
+            }
+            _ => return None,
         };
         let leaf = core.cgroups.as_ref().zip(session.cgroup.as_deref());
         let leaf = leaf.and_then(|(cgroups, place)| {
             cgroups.recorded_leaf(place, session.id.as_str(), session.attempt)
         });
         let folder = core.folder(session.id);
-        Some(Self { session, target: Target { holder, leader, leaf }, folder })
+        Some(Self { session, target: Whom::Held(Target { holder, leader, leaf }), folder })
     }
 }
 
@@ -48,8 +63,10 @@ pub(super) fn interval_ms(session: &Session, settings: &Settings) -> Option<u64>
 /// What the session says, and else the settings.
 pub(super) fn thresholds(session: &Session, settings: &Settings) -> Thresholds {
     let (own, common) = (&session.created.health, &settings.health);
+    // A terminal of somebody's that is idle is none the worse for it.
+    let stale = common.stale_after.filter(|_| !session.created.watched);
     Thresholds {
-        stale_after_ms: own.stale_after_ms.or(common.stale_after.map(millis)),
+        stale_after_ms: own.stale_after_ms.or(stale.map(millis)),
         hung_after_ms: own.hung_after_ms.unwrap_or(millis(common.hung_after)),
     }
 }

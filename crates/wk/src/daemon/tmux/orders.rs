@@ -1,0 +1,100 @@
+//! What users ask about tmux.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+use wk_api::{Problem, TmuxRepaired, TmuxServerView};
+use wk_holder::host;
+use wk_model::{Change, Life, Requester, Session, Stopped};
+use wk_server::{conflict, internal, unreachable};
+use wk_sources::tmux::{Order, Refused, ServerState};
+
+use super::super::core::{Core, failed};
+
+fn orders(core: &Core) -> Result<&mpsc::Sender<Order>, Problem> {
+    core.tmux.orders.get().ok_or_else(|| unreachable("tmux is not watched yet".to_owned()))
+}
+
+async fn ask<T>(core: &Core, make: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Problem> {
+    let (answer, answered) = oneshot::channel();
+    let ended = || internal("nobody watches tmux any more".to_owned());
+    orders(core)?.send(make(answer)).await.map_err(|_| ended())?;
+    answered.await.map_err(|_| ended())
+}
+
+/// All servers there are, and how they are.
+pub(in crate::daemon) async fn list(core: &Core) -> Result<Vec<TmuxServerView>, Problem> {
+    let states = ask(core, Order::List).await?;
+    Ok(states.iter().map(view).collect())
+}
+
+/// Has servers make their sockets anew.
+pub(in crate::daemon) async fn repair(
+    core: &Core,
+    socket: Option<PathBuf>,
+) -> Result<Vec<TmuxRepaired>, Problem> {
+    let named = socket.clone();
+    let done = ask(core, |answer| Order::Repair { socket, answer }).await?;
+    if let Some(path) = named.filter(|_| done.is_empty()) {
+        return Err(conflict(format!(
+            "no tmux server is watched at `{}`: `wk tmux` lists them",
+            path.display()
+        )));
+    }
+    let told = done.into_iter().map(|(state, repaired)| TmuxRepaired {
+        socket: state.socket.display().to_string(),
+        pid: state.server.map(|server| server.pid),
+        error: repaired.err(),
+    });
+    Ok(told.collect())
+}
+
+/// Ends a watched session: its owner has asked, and insisted.
+pub(in crate::daemon) async fn stop(
+    core: &Arc<Core>,
+    session: &Session,
+    by: Requester,
+    force: bool,
+) -> Result<(), Problem> {
+    let id = session.id;
+    if !matches!(session.life, Life::Running { .. }) {
+        return Err(conflict(format!("session {id} has ended")));
+    }
+    let Some(place) = session.created.tmux.as_ref().filter(|_| force) else {
+        let hint = match (&session.created.tmux, force) {
+            (Some(_), _) => ": `wk stop --force` has tmux kill it",
+            (None, true) => ": end it where it runs",
+            (None, false) => "",
+        };
+        let detail = format!("session {id} was found, not started by Watchkeeper{hint}");
+        return Err(conflict(detail));
+    };
+    let stopped = Change::SessionStopped(Stopped { by, grace_ms: 0 });
+    core.journal_in_time(Some(id), stopped).await.map_err(failed)?;
+    let (server, tmux_id) = (place.server, place.id.clone());
+    match ask(core, |answer| Order::Kill { server, id: tmux_id, answer }).await? {
+        Ok(()) => Ok(()),
+        Err(refused @ Refused::Unknown) => Err(unreachable(format!("session {id}: {refused}"))),
+        Err(Refused::Cannot(why)) => Err(unreachable(format!("session {id}: tmux says: {why}"))),
+    }
+}
+
+fn view(state: &ServerState) -> TmuxServerView {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    let uptime = host::now().boot_ns / 1_000_000_000;
+    TmuxServerView {
+        socket: state.socket.display().to_string(),
+        pid: state.server.map(|server| server.pid),
+        uid: state.uid,
+        version: Some(state.version.clone()).filter(|version| !version.is_empty()),
+        age_seconds: state.server.map(|server| uptime.saturating_sub(server.start_time / ticks)),
+        sessions: state.sessions,
+        panes: state.panes,
+        processes: state.processes,
+        memory_bytes: state.memory_bytes,
+        watched: state.watched,
+        reachable: state.reachable,
+        answers: state.watched && state.reachable && !state.silent,
+        why_not: state.why_not.clone(),
+    }
+}
