@@ -33,3 +33,4 @@ mod silent_holder;
 mod streams;
 mod templates;
 mod waiting;
+mod witness;

@@ -15,6 +15,11 @@ pub fn holder_program() -> PathBuf {
     built("wk-holder")
 }
 
+/// The `wk-witness` that was built beside this test.
+pub fn witness_program() -> PathBuf {
+    built("wk-witness")
+}
+
 fn built(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the test has a path");
     // target/debug/deps/e2e-… → target/debug; a program of ours is there already.
@@ -23,7 +28,7 @@ fn built(name: &str) -> PathBuf {
     let program = folder.unwrap_or(Path::new("/")).join(name);
     assert!(
         program.is_file(),
-        "no {}: run `cargo build -p wk -p wk-holder` first",
+        "no {}: run `cargo build -p wk -p wk-holder -p wk-witness` first",
         program.display()
     );
     program

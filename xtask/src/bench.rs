@@ -31,7 +31,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     if let Some(unknown) = args.names.iter().find(|name| !known.contains(name)) {
         bail!("there is no measure `{unknown}`: use one of {}", known.join(", "));
     }
-    run_command(&mut cargo("build --release --locked -p wk -p wk-holder -p wk-bench"))?;
+    run_command(&mut cargo(
+        "build --release --locked -p wk -p wk-holder -p wk-witness -p wk-bench",
+    ))?;
     let names = if args.names.is_empty() { known } else { &args.names };
     let results = graph.target.join("bench");
     fs::create_dir_all(&results).with_context(|| format!("cannot make {}", results.display()))?;

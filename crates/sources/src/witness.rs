@@ -4,6 +4,8 @@
 //! later witness too, and what a witness recorded while nobody listened is told again.
 
 mod link;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashSet,

@@ -5,7 +5,7 @@
 #include "kernel.h"
 
 #define LAYOUT 1
-#define SLOTS 4096
+#define SLOTS 2048
 #define ARGV 1024
 #define ANCESTORS 12
 #define ANCESTOR_ARGV 96

@@ -387,6 +387,8 @@ inline_always void write_kill_argument(struct record *record, int signal)
 #endif
 }
 
+#define KERNEL 0x80
+#define IGNORED 1
 #define BIT(signal) (1ull << (signal))
 /* CHLD, CONT, TSTP, TTIN, TTOU, URG, WINCH: by default they end nobody. */
 #define HARMLESS (BIT(17) | BIT(18) | BIT(20) | BIT(21) | BIT(22) | BIT(23) | BIT(28))
@@ -427,19 +429,23 @@ int signal_generate(u64 *ctx)
 	if (!(signal < 32 && (GRAVE & BIT(signal))) && !is_default(task, signal))
 		return 0;
 	root = root_of(task, &pid);
-	if (!root || !may_write((u32)current_uid_gid(), root->uid))
+	if (!root)
+		return 0;
+	/* 0 and 1 are no addresses: a signal without any word, and one from the kernel. */
+	if (read_kernel(head, sizeof(head), info))
+		head[2] = ((u64)info == 1) ? KERNEL : 0;
+	/* Every process that leads a terminal gets its own hangup when it is gone already. */
+	if (head[2] == KERNEL && ctx[4] == IGNORED)
+		return 0;
+	if (!may_write((u32)current_uid_gid(), root->uid))
 		return 0;
 	record = begin(&number);
 	if (!record)
 		return 0;
 	record->kind = KIND_SIGNAL;
 	record->signal = signal;
+	record->code = head[2];
 	record->result = ctx[4];
-	/* 0 and 1 are no addresses: a signal without any word, and one from the kernel. */
-	if (read_kernel(head, sizeof(head), info))
-		record->code = ((u64)info == 1) ? 0x80 : 0;
-	else
-		record->code = head[2];
 	write_target(record, task, root, pid);
 	write_sender(record);
 	if (record->code == 0)

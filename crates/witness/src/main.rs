@@ -7,7 +7,7 @@ use std::{
 };
 
 use wk_witness::{
-    process::{Options, run},
+    process::{Options, ServeError, run},
     protocol,
 };
 
@@ -36,7 +36,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wk-witness: {}", wk_witness::process::chain(&error));
-            ExitCode::FAILURE
+            match error {
+                ServeError::Taken(_) => ExitCode::from(protocol::TAKEN),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -21,6 +21,9 @@ pub const MAX_TOLD: usize = 256 << 10;
 /// Watched processes that one peer may have.
 pub const MAX_ROOTS: usize = 20_000;
 
+/// What a witness exits with where another one has the lock.
+pub const TAKEN: u8 = 75;
+
 /// Where the witness of a machine is.
 pub const FOLDER: &str = "/run/watchkeeper";
 

@@ -5,7 +5,7 @@ use std::fmt;
 /// Raised together with `LAYOUT` there.
 pub const LAYOUT: u64 = 1;
 /// Records that are kept.
-pub const SLOTS: u64 = 4096;
+pub const SLOTS: u64 = 2048;
 /// Bytes of one record.
 pub const SIZE: usize = HEAD + ARGV + ANCESTORS * ANCESTOR;
 

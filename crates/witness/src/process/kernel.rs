@@ -108,7 +108,6 @@ impl Kernel {
         if OBJECT.is_empty() {
             return Err(KernelError::NotBuilt);
         }
-        let btf = Btf::from_sys_fs().map_err(KernelError::NoBtf)?;
         mount_bpf()?;
         if is_ours(pins)
             && let Ok(found) = Self::of_pins(pins)
@@ -116,6 +115,7 @@ impl Kernel {
             return Ok(found);
         }
         remove(pins)?;
+        let btf = Btf::from_sys_fs().map_err(KernelError::NoBtf)?;
         make(pins, &btf).inspect_err(|_| {
             // Half a recorder is none.
             let _ = remove(pins);

@@ -67,6 +67,7 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), ServeError> {
         return Ok(kernel::remove(&places.pins)?);
     }
     let kernel = Kernel::open(&places.pins)?;
+    give_memory_back();
     let ring = Ring::open(kernel.records.fd().as_fd(), kernel.state_map())
         .map_err(|source| KernelError::Pin { path: places.pins.clone(), source })?;
     let listener = places.listen().map_err(folder)?;
@@ -74,6 +75,16 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<(), ServeError> {
     let board = Board::load(&kernel);
     ready();
     Witness { _lock: lock, kernel, ring, listener, board, peers: Vec::new() }.serve()
+}
+
+/// The kernel's types took more memory than all that follows will.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "a call of C")]
+    // SAFETY: it only gives back what nobody uses.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 struct Witness {

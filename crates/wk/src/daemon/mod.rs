@@ -137,6 +137,7 @@ async fn watch(
     tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
     tokio::spawn(autopsy::run(core.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
+    witness::first_try(&core).await;
     say_ready(ready);
     tracing::info!(sessions = journal.live().len(), "the daemon listens");
     let rules = rules::Board::default();

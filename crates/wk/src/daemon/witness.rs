@@ -9,8 +9,10 @@
 //! A witness outlives daemons, and records outlive witnesses: what is told twice is journalled
 //! once, by its generation and number.
 
+mod command;
 mod program;
 
+pub(super) use self::program::first_try;
 pub(crate) use self::program::last_words;
 
 use std::{
@@ -24,7 +26,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -52,12 +54,22 @@ pub(super) struct Desk {
     reports: Mutex<Option<mpsc::Receiver<Report>>>,
     questions: mpsc::Sender<oneshot::Sender<()>>,
     asked: Mutex<Option<mpsc::Receiver<oneshot::Sender<()>>>>,
-    /// Whose the watched are; none: of no session, as a tmux server.
-    owners: Mutex<HashMap<ProcessId, Option<SessionId>>>,
+    owners: Mutex<HashMap<ProcessId, Owner>>,
+    /// A witness was heard, or could not be started.
+    tried: watch::Sender<bool>,
     /// When records were lost, last.
     lost: AtomicU64,
     /// Why the program of the witness could not be started.
     trouble: Mutex<Option<String>>,
+}
+
+/// Whose a watched process is.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    /// None: of no session, as a tmux server.
+    session_id: Option<SessionId>,
+    /// Its holder tells how it ends.
+    held: bool,
 }
 
 impl Desk {
@@ -71,14 +83,20 @@ impl Desk {
             questions,
             asked: Mutex::new(Some(asked)),
             owners: Mutex::default(),
+            tried: watch::Sender::new(false),
             lost: AtomicU64::new(0),
             trouble: Mutex::default(),
         }
     }
 
     /// Has a process watched, and all below it; what happens is journalled with the session.
+    #[allow(dead_code, reason = "for tmux servers and panes")]
     pub(super) fn watch_for(&self, process: ProcessId, session_id: Option<SessionId>) {
-        self.owners().insert(process, session_id);
+        self.watch(process, Owner { session_id, held: false });
+    }
+
+    fn watch(&self, process: ProcessId, owner: Owner) {
+        self.owners().insert(process, owner);
         self.link.watch(process);
     }
 
@@ -110,7 +128,7 @@ impl Desk {
         self.lost.load(Ordering::Relaxed) > boot_ns
     }
 
-    fn owners(&self) -> MutexGuard<'_, HashMap<ProcessId, Option<SessionId>>> {
+    fn owners(&self) -> MutexGuard<'_, HashMap<ProcessId, Owner>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -118,8 +136,9 @@ impl Desk {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draft(&self, report: Report) -> Draft {
-        match report {
+    /// None: nobody needs to know.
+    fn draft(&self, report: Report) -> Option<Draft> {
+        Some(match report {
             Report::Started(started) => draft(None, Change::WitnessStarted(started)),
             Report::Lost(lost) => {
                 if lost.records.is_some() {
@@ -128,20 +147,31 @@ impl Desk {
                 draft(None, Change::WitnessLost(lost))
             }
             Report::Record { generation, number, at, change } => {
-                let session_id = self.session_of(&change);
+                let owner = self.owner_of(&change);
+                let is_told = match &change {
+                    Change::ExitSeen(seen) => {
+                        seen.code == Some(0) && owner.is_some_and(|owner| owner.held)
+                    }
+                    Change::CommandSeen(seen) => command::only_reads(&seen.process),
+                    _ => false,
+                };
+                if is_told {
+                    return None;
+                }
+                let session_id = owner.and_then(|owner| owner.session_id);
                 record(&generation, number, at, session_id, change)
             }
-        }
+        })
     }
 
-    fn session_of(&self, change: &Change) -> Option<SessionId> {
+    fn owner_of(&self, change: &Change) -> Option<Owner> {
         let target = match change {
             Change::SignalSeen(seen) => &seen.target,
             Change::ExitSeen(seen) => &seen.target,
             Change::OomVictimSeen(seen) => &seen.target,
             _ => return None,
         };
-        self.owners().get(&target.root).copied().flatten()
+        self.owners().get(&target.root).copied()
     }
 }
 
@@ -169,7 +199,8 @@ pub(super) fn take_stock(core: &Core) -> Subscription {
     for session in core.journal.live() {
         if let Life::Running { process, holder, .. } = &session.life {
             for process in [process.as_ref(), holder.as_ref()].into_iter().flatten() {
-                core.witness.watch_for(*process, Some(session.id));
+                let owner = Owner { session_id: Some(session.id), held: holder.is_some() };
+                core.witness.watch(*process, owner);
             }
         }
     }
@@ -236,13 +267,14 @@ impl Intake {
         let Some(session_id) = event.session_id else { return };
         match &event.change {
             Change::AttemptStarted(started) => {
+                let owner = Owner { session_id: Some(session_id), held: started.holder.is_some() };
                 for process in [started.process, started.holder].into_iter().flatten() {
-                    self.core.witness.watch_for(process, Some(session_id));
+                    self.core.witness.watch(process, owner);
                 }
             }
             Change::AttemptExited(_) => {
                 let owners = self.core.witness.owners();
-                let of_it = owners.iter().filter(|(_, owner)| **owner == Some(session_id));
+                let of_it = owners.iter().filter(|(_, owner)| owner.session_id == Some(session_id));
                 let due = Instant::now() + MOURNING;
                 self.mourned.extend(of_it.map(|(process, _)| (due, *process)));
             }
@@ -265,10 +297,14 @@ impl Intake {
         let mut next = first;
         loop {
             let more = std::iter::from_fn(|| self.reports.try_recv().ok());
-            let batch = next.take().into_iter().chain(more).take(BATCH);
-            let drafts: Vec<Draft> = batch.map(|report| self.core.witness.draft(report)).collect();
-            if drafts.is_empty() {
+            let batch: Vec<Report> = next.take().into_iter().chain(more).take(BATCH).collect();
+            if batch.is_empty() {
                 return;
+            }
+            let drafts = batch.into_iter().filter_map(|report| self.core.witness.draft(report));
+            let drafts: Vec<Draft> = drafts.collect();
+            if drafts.is_empty() {
+                continue;
             }
             while let Err(error) = self.core.journal.append(drafts.clone()).await {
                 match error {

@@ -14,19 +14,26 @@ use rustix::process::geteuid;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+use wk_witness::protocol::TAKEN;
+
 use super::{Core, witness_program};
 use crate::config::WitnessStart;
 
 /// A witness loads its programs within this time.
 const BIRTH: Duration = Duration::from_secs(5);
+/// A witness that runs is heard by then.
+const SOON: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long a new daemon is not ready for the witness's sake.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a witness says goes here, in its folder.
 pub(crate) const LOG: &str = "witness.log";
 
 /// Starts a witness whenever none is heard; for ever.
 pub(super) async fn keep(core: Arc<Core>, ending: CancellationToken) {
-    let mut pause = Duration::from_millis(100);
+    let mut pause = SOON;
     loop {
         let settings = core.settings();
         let folder = &settings.witness.dir;
@@ -37,13 +44,25 @@ pub(super) async fn keep(core: Arc<Core>, ending: CancellationToken) {
             && !ending.is_cancelled()
         {
             start(&core, folder).await;
+            core.witness.tried.send_replace(true);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         if core.witness.link.coverage().is_ok() {
+            core.witness.tried.send_replace(true);
             *core.witness.trouble() = None;
-            pause = Duration::from_millis(100);
+            pause = SOON;
             core.witness.link.until_lost().await;
         }
+    }
+}
+
+/// Waits until a witness looks on, where this daemon is to see to that, or cannot be had: the
+/// first session is to be seen from its start.
+pub(in super::super) async fn first_try(core: &Core) {
+    if core.settings().witness.start == WitnessStart::Auto && geteuid().is_root() {
+        let mut tried = core.witness.tried.subscribe();
+        // The sender is ours: it does not go away.
+        let _ = tokio::time::timeout(PATIENCE, tried.wait_for(|tried| *tried)).await;
     }
 }
 
@@ -67,7 +86,15 @@ async fn start(core: &Core, folder: &Path) {
             // Reaped by whoever lives when it ends: us, or init after us.
             tokio::spawn(async move { child.wait().await });
         }
-        _ = child.wait() => failed(last_words(folder)),
+        left = child.wait() => {
+            let code = left.ok().and_then(|status| status.code());
+            if code == Some(i32::from(TAKEN)) {
+                // Somebody else has started one, which is not ready yet.
+                core.witness.link.until_heard(BIRTH).await;
+            } else {
+                failed(last_words(folder));
+            }
+        }
     }
 }
 
