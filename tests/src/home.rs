@@ -78,8 +78,7 @@ impl Home {
         command.env("LANG", "C.UTF-8").env("TZ", "UTC").env("TERM", "xterm-256color");
         command.env("WK_STATE_DIR", self.state()).env("WK_RUNTIME_DIR", self.runtime());
         command.env("WK_CONFIG", self.config());
-        // Tests that want one have their own.
-        command.env("WK_WITNESS_DIR", self.path().join("w")).env("WK_WITNESS_START", "off");
+        command.env("WK_WITNESS_DIR", self.path().join("w"));
         // Neither other tests' deaths nor the machine's own tmux servers are a test's business.
         command.env("WK_WITNESS_START", "off").env("TMUX_TMPDIR", self.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

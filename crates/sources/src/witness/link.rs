@@ -100,6 +100,8 @@ impl Link {
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Over {
         wire.say(&Ask::Commands { wanted: true });
+        // What was asked for while nobody listened is among them.
+        while orders.try_recv().is_ok() {}
         let roots: Vec<_> = self.shared.roots().iter().copied().collect();
         for process in roots {
             wire.say(&Ask::Watch { process });

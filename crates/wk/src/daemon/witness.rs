@@ -90,6 +90,7 @@ impl Desk {
     }
 
     /// Has a process watched, and all below it; what happens is journalled with the session.
+    #[allow(dead_code, reason = "for tmux servers and panes")]
     pub(super) fn watch_for(&self, process: ProcessId, session_id: Option<SessionId>) {
         self.watch(process, Owner { session_id, held: false });
     }

@@ -12,7 +12,7 @@ use wk_model::{
 
 use wk_sources::system::About;
 
-use super::Ended;
+use super::{Ended, tmux};
 use crate::daemon::{core::Core, world};
 
 /// What tells of an end, and is journalled with its session.
@@ -57,7 +57,12 @@ pub(super) async fn gather(
     });
     let mut facts: Vec<Fact> = own.iter().filter_map(fact).collect();
     facts.extend(common(core, ended).iter().filter_map(fact));
-    let subject = subject(&session, started.as_ref().map(|(_, started)| started), &facts);
+    let tmux = tmux::of(core, &session);
+    facts.extend(tmux.iter().flat_map(|tmux| tmux::messages(tmux, ended.at)));
+    let mut subject = subject(&session, started.as_ref().map(|(_, started)| started), &facts);
+    if let Some(tmux) = &tmux {
+        tmux::describe(tmux, &mut subject);
+    }
     let since = started.as_ref().map_or(ended.at, |(at, _)| *at);
     facts.extend(core.scene.facts(about(core, &session, &subject, ended, since, patience)).await);
     facts.sort_by_key(|fact| (fact.at.time, fact.at.boot_ns));

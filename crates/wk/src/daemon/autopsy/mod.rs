@@ -11,6 +11,7 @@
 
 mod gather;
 mod scene;
+mod tmux;
 mod unsettled;
 mod verdict;
 
@@ -190,7 +191,13 @@ fn forget(core: &Core, ended: &Ended) {
 /// What was known just before; the settled verdict keeps it.
 fn before(core: &Core, ended: &Ended, _evidence: &Evidence) -> Before {
     match core.journal.session(ended.session_id).ok().flatten() {
-        Some(session) => super::before::before(core, &session, &ended.exited, ended.at),
+        Some(session) => {
+            let before = super::before::before(core, &session, &ended.exited, ended.at);
+            match tmux::of(core, &session) {
+                Some(tmux) => tmux::add(tmux, before),
+                None => before,
+            }
+        }
         None => Before::default(),
     }
 }

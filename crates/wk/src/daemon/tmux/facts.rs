@@ -23,6 +23,8 @@ pub(in crate::daemon) struct TmuxFacts {
     /// Device numbers.
     pub(in crate::daemon) pane_ttys: Vec<u32>,
     pub(in crate::daemon) panes: Vec<ProcessId>,
+    /// tmux's own ids of its panes, e.g. `%7`.
+    pub(in crate::daemon) pane_ids: Vec<String>,
     pub(in crate::daemon) attached: bool,
     /// The server's log of commands, the latest last: read while somebody was attached.
     pub(in crate::daemon) messages: Vec<Message>,
@@ -47,6 +49,7 @@ impl TmuxFacts {
             options: seen.map(|seen| seen.options.clone()).unwrap_or_default(),
             pane_ttys: seen.map(|seen| seen.pane_ttys.clone()).unwrap_or_default(),
             panes: layout.map(panes).unwrap_or_default(),
+            pane_ids: layout.map(pane_ids).unwrap_or_default(),
             attached: seen.is_some_and(|seen| seen.attached > 0),
             messages: server.map(|server| server.messages.clone()).unwrap_or_default(),
             last_output: watched.last_output.clone(),
@@ -59,7 +62,6 @@ impl TmuxFacts {
 
 impl Tmux {
     /// What is known of a tmux session; none where nobody has watched it, or long ago.
-    #[allow(dead_code, reason = "read by the coroner, which is not wired yet")]
     pub(in crate::daemon) fn facts(&self, session_id: wk_model::SessionId) -> Option<TmuxFacts> {
         self.book().facts(session_id)
     }
@@ -76,6 +78,12 @@ impl Tmux {
             all.partition(|pane| Some(&pane.id) == seen.active_pane.as_ref());
         front.into_iter().chain(others).filter_map(|pane| pane.process).collect()
     }
+}
+
+/// The ids of a layout's panes.
+fn pane_ids(layout: &TmuxLayout) -> Vec<String> {
+    let panes = layout.windows.iter().flat_map(|window| &window.panes);
+    panes.map(|pane| pane.id.clone()).collect()
 }
 
 /// The processes of a layout.

@@ -31,7 +31,10 @@ use self::{book::Book, take::Taker};
 use super::core::{AGAIN, Core};
 use crate::config::Settings;
 
-pub(super) use self::orders::{list, repair, stop};
+pub(super) use self::{
+    facts::TmuxFacts,
+    orders::{list, repair, stop},
+};
 
 /// Reports and orders that may wait.
 const WAITING: usize = 1024;
