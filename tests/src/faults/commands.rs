@@ -81,9 +81,7 @@ async fn disk_full(lane: &Lane) -> Injected {
     // What it says of the disk is read at once; the folder itself may go.
     let expected = Expected::new(&session.id, &["disk-full"]);
     let detach = rustix::mount::UnmountFlags::DETACH;
-    let path = format!("/sessions/{}/why", session.id);
-    let query = wk_api::WhyQuery { attempt: None, wait_ms: Some(20_000) };
-    let _: Result<wk_api::Why, _> = lane.daemon.client().get(&path, &query).await;
+    lane.settled(&session.id).await;
     let _ = rustix::mount::unmount(&folder, detach);
     Ok(vec![expected])
 }

@@ -103,6 +103,12 @@ impl Lane {
         runs
     }
 
+    /// Waits until it is said for good why a session has ended.
+    pub async fn settled(&self, session: &str) {
+        self.daemon.session(session).ended().await;
+        self.why(session).await;
+    }
+
     async fn why(&self, session: &str) -> Option<Why> {
         let path = format!("/sessions/{session}/why");
         let query = WhyQuery { attempt: None, wait_ms: Some(20_000) };

@@ -91,9 +91,6 @@ async fn oom_cgroup(lane: &Lane) -> Injected {
     let group = MemoryGroup::new()?;
     let join = format!("echo $$ > {}/cgroup.procs", group.0.display());
     let session = lane.script(&format!("{join}; exec \"$MISBEHAVE\" allocate")).await;
-    session.ended().await;
-    let path = format!("/sessions/{}/why", session.id);
-    let query = wk_api::WhyQuery { attempt: None, wait_ms: Some(20_000) };
-    let _: Result<wk_api::Why, _> = lane.daemon.client().get(&path, &query).await;
+    lane.settled(&session.id).await;
     Ok(vec![Expected::new(&session.id, &["oom-cgroup"]).blind(&["oom-cgroup"])])
 }

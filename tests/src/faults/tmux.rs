@@ -56,7 +56,11 @@ impl<'a> Server<'a> {
 
     /// Begins a session, and waits until it is watched: its id.
     async fn session(&self, name: &str) -> String {
-        self.call(&["new-session", "-d", "-s", name, "-x", "80", "-y", "24", "sleep 1000"]).await;
+        self.session_of(name, "sleep 1000").await
+    }
+
+    async fn session_of(&self, name: &str, command: &str) -> String {
+        self.call(&["new-session", "-d", "-s", name, "-x", "80", "-y", "24", command]).await;
         let mut events = self.lane.daemon.events().await;
         let socket = format!("/{}", self.name);
         let created = events
@@ -94,7 +98,7 @@ async fn kill_session(lane: &Lane) -> Injected {
     let (_other, id) = (server.session("other").await, server.session("victim").await);
     let client = server.call(&["kill-session", "-t", "victim"]).await;
     let expected = Expected::new(&id, &["tmux-kill"]).blind(&["tmux-kill", "hangup", "unknown"]);
-    lane.daemon.session(&id).ended().await;
+    lane.settled(&id).await;
     Ok(vec![expected.by(client)])
 }
 
@@ -103,7 +107,7 @@ async fn kill_pane(lane: &Lane) -> Injected {
     let (_other, id) = (server.session("other").await, server.session("victim").await);
     let client = server.call(&["kill-pane", "-t", "victim"]).await;
     let expected = Expected::new(&id, &["tmux-kill"]).blind(&["tmux-kill", "hangup", "unknown"]);
-    lane.daemon.session(&id).ended().await;
+    lane.settled(&id).await;
     Ok(vec![expected.by(client)])
 }
 
@@ -118,6 +122,9 @@ async fn server_dies(
         sessions.push(server.session(name).await);
     }
     let killer = kill(&server).await;
+    for id in &sessions {
+        lane.settled(id).await;
+    }
     let expect = |id: &String| {
         let expected = Expected::new(id, causes).blind(BLIND_SERVER).with_others();
         match killer {
@@ -163,16 +170,15 @@ async fn pane_killed(lane: &Lane) -> Injected {
     let pid = String::from_utf8_lossy(&output.expect("tmux").stdout).trim().to_owned();
     let killer = lane.act("/bin/kill", &["-9", &pid]).await;
     let expected = Expected::new(&id, &["killed"]).blind(&["killed", "unknown"]);
-    lane.daemon.session(&id).ended().await;
+    lane.settled(&id).await;
     Ok(vec![expected.by(killer)])
 }
 
 async fn closed(lane: &Lane) -> Injected {
     let server = Server::new(lane)?;
-    let (_other, id) = (server.session("other").await, server.session("victim").await);
-    server.call(&["respawn-pane", "-k", "-t", "victim", "sh"]).await;
+    let (_other, id) = (server.session("other").await, server.session_of("victim", "sh").await);
     server.call(&["send-keys", "-t", "victim", "exit", "Enter"]).await;
-    lane.daemon.session(&id).ended().await;
+    lane.settled(&id).await;
     Ok(vec![Expected::new(&id, &["completed"]).blind(&["completed", "unknown"])])
 }
 
@@ -188,7 +194,7 @@ async fn destroyed_unattached(lane: &Lane) -> Injected {
     }
     server.call(&["set-option", "-t", "victim", "destroy-unattached", "on"]).await;
     drop(client.stdin.take());
-    lane.daemon.session(&id).ended().await;
+    lane.settled(&id).await;
     let _ = client.wait();
     Ok(vec![Expected::new(&id, &["tmux-option"]).blind(&["tmux-option", "unknown"])])
 }

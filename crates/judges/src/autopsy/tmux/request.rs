@@ -13,6 +13,8 @@ use crate::autopsy::{
 /// Somebody asked for an end that may be this one.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
+    /// How long before the end, in nanoseconds.
+    pub age: i128,
     pub culprit: Option<Culprit>,
     /// The whole server.
     pub of_server: bool,
@@ -36,7 +38,7 @@ pub(super) fn all(case: &Case, until: i128) -> Vec<Request> {
         if !(0..=millis(GRACE_MS)).contains(&(age - until)) {
             continue;
         }
-        let Some(request) = of(case, tmux, &fact.what) else { continue };
+        let Some(request) = of(case, tmux, age, &fact.what) else { continue };
         let same = |known: &&mut Request| {
             let (one, other) = (&known.culprit, &request.culprit);
             match (one, other) {
@@ -65,15 +67,16 @@ pub(super) fn the_one<'a>(asked: &[&'a Request]) -> Option<&'a Request> {
     }
 }
 
-fn of(case: &Case, tmux: &TmuxSubject, what: &What) -> Option<Request> {
+fn of(case: &Case, tmux: &TmuxSubject, age: i128, what: &What) -> Option<Request> {
     match what {
-        What::Command(seen) => of_process(case, tmux, &seen.process),
+        What::Command(seen) => of_process(case, tmux, age, &seen.process),
         What::TmuxMessage { client, client_process, command } => {
             let order = tmux_command::read_line(command)?;
             let (of_server, is_exact) = fit(tmux, &order, None)?;
             // An attached client is known by its terminal: a key of it was pressed.
             let attached = !client.starts_with("client-");
             Some(Request {
+                age,
                 culprit: client_process.clone(),
                 of_server,
                 is_exact,
@@ -86,7 +89,7 @@ fn of(case: &Case, tmux: &TmuxSubject, what: &What) -> Option<Request> {
     }
 }
 
-fn of_process(case: &Case, tmux: &TmuxSubject, seen: &SeenProcess) -> Option<Request> {
+fn of_process(case: &Case, tmux: &TmuxSubject, age: i128, seen: &SeenProcess) -> Option<Request> {
     let order = tmux_command::read(&seen.argv)?;
     if !is_for(case, tmux, &order, seen) {
         return None;
@@ -100,6 +103,7 @@ fn of_process(case: &Case, tmux: &TmuxSubject, seen: &SeenProcess) -> Option<Req
     let in_a_pane = seen.ancestry.get(1).is_some_and(|above| above.pid == tmux.server.pid);
     let in_this_one = seen.tty.is_some_and(|tty| tmux.pane_ttys.contains(&tty));
     Some(Request {
+        age,
         culprit: Some(culprit(seen)),
         of_server,
         is_exact,

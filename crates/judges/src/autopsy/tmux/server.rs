@@ -36,7 +36,9 @@ pub(super) fn ended(case: &Case, step: Option<&Shot>, requests: &[Request]) -> O
     let tmux = case.tmux()?;
     let end = case.end_of(&tmux.server);
     let until = step.map_or_else(|| case.age_of_end(&tmux.server).unwrap_or(0), |step| step.age);
-    let found = match case.shot_that_ended(&tmux.server, until) {
+    // The witness's clock is one: what it saw later than the hang-up did not lead to it.
+    let shot = case.shot_that_ended(&tmux.server, until).filter(|shot| shot.age >= until);
+    let found = match shot {
         Some(shot) => by_signal(case, &shot, requests),
         None => unseen(case, step, end, requests)?,
     };
@@ -55,7 +57,9 @@ fn by_signal(case: &Case, shot: &Shot, requests: &[Request]) -> Finding {
     }
     // It tells itself to end when a client asks for that.
     if by_itself && signal == TERM {
-        return asked(requests, Confidence::Certain);
+        let before: Vec<Request> =
+            requests.iter().filter(|request| request.age >= shot.age).cloned().collect();
+        return asked(&before, Confidence::Certain);
     }
     if is_systemd(sender) {
         let summary = "systemd stopped what its tmux server lived in";

@@ -22,6 +22,10 @@ pub(super) fn of(core: &Core, session: &Session) -> Option<TmuxFacts> {
 /// Adds what is known of the tmux session to who has died.
 pub(super) fn describe(tmux: &TmuxFacts, subject: &mut Subject) {
     if subject.kind == Kind::Tmux {
+        // Its first process may have been replaced since.
+        if !subject.leader.is_some_and(|leader| tmux.panes.contains(&leader)) {
+            subject.leader = tmux.panes.first().copied().or(subject.leader);
+        }
         for pane in &tmux.panes {
             if !subject.processes.contains(pane) {
                 subject.processes.push(*pane);
