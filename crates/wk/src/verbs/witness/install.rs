@@ -116,7 +116,7 @@ fn unit(program: &Path, folder: &Path) -> anyhow::Result<String> {
          AmbientCapabilities=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE\n\
          CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_SYS_ADMIN CAP_SETUID CAP_SETGID\n\
          NoNewPrivileges=yes\n\
-         ProtectHome=yes\n\
+         ProtectHome=read-only\n\
          PrivateTmp=yes\n\
          \n\
          [Install]\n\
