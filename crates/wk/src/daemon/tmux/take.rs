@@ -11,10 +11,7 @@ use wk_model::{
 use wk_server::Board;
 use wk_sources::tmux::{Exit, Known, Report, SessionSeen};
 
-use super::{
-    book::Watched,
-    drafts, note_process,
-};
+use super::{book::Watched, drafts, note_process};
 use crate::daemon::{
     core::{Core, draft},
     create,
