@@ -11,10 +11,7 @@ use wk_model::{
 use wk_server::Board;
 use wk_sources::tmux::{Exit, Known, Report, SessionSeen};
 
-use super::{
-    book::{Server, Watched},
-    drafts, note_process,
-};
+use super::{book::Watched, drafts, note_process};
 use crate::daemon::{
     core::{Core, draft},
     create,
@@ -374,7 +371,7 @@ impl Taker {
 
     fn health(&mut self, health: TmuxHealth, drafts: &mut Vec<Draft>) {
         let mut book = self.core.tmux.book();
-        let server = book.servers.entry(health.server).or_insert_with(Server::default);
+        let server = book.servers.entry(health.server).or_default();
         if server.journalled.as_ref().is_none_or(|before| is_other(before, &health)) {
             server.journalled = Some(health.clone());
             drafts.push(draft(None, Change::TmuxHealth(health.clone())));
