@@ -100,6 +100,7 @@ impl Lane {
             let said = self.why(&expected.session).await;
             runs.push(self.compare(way, &expected, said.as_ref()));
         }
+        self.quieten().await;
         runs
     }
 
@@ -107,6 +108,14 @@ impl Lane {
     pub async fn settled(&self, session: &str) {
         self.daemon.session(session).ended().await;
         self.why(session).await;
+    }
+
+    /// Waits until nothing is open that the next death could be taken to belong to: what a way
+    /// has left ends with it, and the window behind that end is over.
+    async fn quieten(&self) {
+        for session in self.daemon.sessions().await {
+            self.settled(&session.session_id).await;
+        }
     }
 
     async fn why(&self, session: &str) -> Option<Why> {

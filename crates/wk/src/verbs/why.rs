@@ -84,7 +84,7 @@ pub(crate) async fn run(
 }
 
 async fn ask_why(context: &Context, session: &str, query: &WhyQuery) -> anyhow::Result<Why> {
-    Ok(context.daemon.get(&format!("{}/why", path_of(session)), query).await?)
+    context.daemon.get(&format!("{}/why", path_of(session)), query).await
 }
 
 async fn last(context: &Context) -> anyhow::Result<String> {
