@@ -131,13 +131,14 @@ async fn events_are_json_lines_of_one_session_or_all() {
     let wk = TestDaemon::start().await;
     let one = wk.run(["--name", "one", "--", "sh", "-c", "exit 3"]).await;
     let two = wk.run(["--", "cat"]).await;
-    wk.events().await.until_kind(&one.id, "session_closed").await;
+    wk.events().await.until_kind(&one.id, "verdict_reached").await;
     let of = |text: String| -> Vec<Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let events = of(wk.ok(["events", "one"]).await);
     let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["session_created", "attempt_started", "attempt_exited", "session_closed"]);
+    let life = ["session_created", "attempt_started", "attempt_exited", "session_closed"];
+    assert_eq!(kinds, [&life[..], &["verdict_reached"]].concat());
     assert!(events.iter().all(|event| event["session_id"] == one.id.as_str()));
     assert_eq!(events[2]["data"]["ending"], serde_json::json!({ "how": "exited", "code": 3 }));
     let all = of(wk.ok(["events"]).await);

@@ -290,8 +290,11 @@ impl Session {
         }
         match &mut self.life {
             Life::Ended(ended) => ended.outcome = verdict.outcome,
-            Life::Recovering { .. } => {}
-            _ => return Err(format!("attempt {} has not ended", verdict.attempt)),
+            // The next one is about to start, or waits for its turn.
+            Life::Recovering { .. } | Life::Starting | Life::Queued { .. } => {}
+            Life::Running { .. } => {
+                return Err(format!("attempt {} has not ended", verdict.attempt));
+            }
         }
         self.verdict = Some(verdict.into());
         Ok(())

@@ -196,7 +196,7 @@ async fn destroyed_unattached(lane: &Lane) -> Injected {
     drop(client.stdin.take());
     lane.settled(&id).await;
     let _ = client.wait();
-    Ok(vec![Expected::new(&id, &["tmux-option"]).blind(&["tmux-option", "unknown"])])
+    Ok(vec![Expected::new(&id, &["tmux-option"]).blind(&["tmux-option", "tmux-kill", "unknown"])])
 }
 
 fn attached(server: &Server) -> bool {

@@ -13,7 +13,7 @@ pub(super) fn died(case: &Case) -> Option<Finding> {
     let blow = case.blow?;
     let (signal, sender) = (blow.signal(), blow.sender());
     // A process that ends sends nothing by itself, but for what the kernel sends in its name.
-    if !signal.sender_exits || blow.is_by_itself() {
+    if !signal.sender_exits || signal.sender_is_kernel || blow.is_by_itself() {
         return None;
     }
     let by_the_kernel = signal.code == BY_THE_KERNEL;

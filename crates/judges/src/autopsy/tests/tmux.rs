@@ -162,7 +162,7 @@ fn panes_are_told_apart_by_their_ids() {
 #[test]
 fn a_dead_server_takes_all_its_sessions_along() {
     let gone = |facts| in_tmux(by_signal(1), false, facts);
-    let term = |by| sent(40, 15, SERVER, by);
+    let term = |by| sent(25, 15, SERVER, by);
     let ended = |code, signal| exited(12, SERVER, code, signal);
     let fault = SignalSeen { code: 1, ..shot(11, SERVER, server()) };
     let killer = || outsider(4711, "kill -9 50");
