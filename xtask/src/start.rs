@@ -92,6 +92,7 @@ fn say_what_is_next(folder: &Path) {
          {wk} ls                           what runs, and what ended today\n  \
          {wk} daemon status                its pid: kill -9 it, if you like\n  \
          {wk} attach first                 the shell, as you left it\n  \
+         {wk} why first                    why it ended, once it has\n  \
          {wk} doctor                       what works on this machine, and what does not"
     );
 }

@@ -307,7 +307,8 @@ fn before_lines(before: &Before) -> Vec<String> {
     let printed = before
         .output_bytes
         .map_or_else(String::new, |printed| format!("it had printed {}; ", bytes::brief(printed)));
-    lines.push(format!("{printed}{others} other sessions lived"));
+    let lived = if others == 1 { "session" } else { "sessions" };
+    lines.push(format!("{printed}{others} other {lived} lived"));
     lines
 }
 

@@ -73,12 +73,23 @@ async fn list(
     let servers = servers(context).await?;
     match format {
         ShortFormat::Json => json::write(out, &servers)?,
-        ShortFormat::Table if servers.is_empty() => {
-            complaint::say("no tmux server of yours runs");
-        }
         ShortFormat::Table => {
-            let rows: Vec<_> = servers.iter().map(row).collect();
-            table::write(out, &COLUMNS, &rows, context.width, context.paint)?;
+            // What a server that is long gone has left is of interest to nobody.
+            let (running, left): (Vec<_>, Vec<_>) =
+                servers.iter().partition(|server| server.pid.is_some());
+            let rows: Vec<_> = running.into_iter().map(row).collect();
+            if rows.is_empty() {
+                complaint::say("no tmux server of yours runs");
+            } else {
+                table::write(out, &COLUMNS, &rows, context.width, context.paint)?;
+            }
+            if !left.is_empty() {
+                out.flush()?;
+                let count = left.len();
+                complaint::say(&format!(
+                    "… and {count} left-over sockets: --format json lists all"
+                ));
+            }
         }
     }
     Ok(Code::SUCCESS)
