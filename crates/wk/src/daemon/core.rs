@@ -35,6 +35,9 @@ use crate::config::Settings;
 /// How long an order waits for the holder of its session to be found, or to have left.
 const ADOPTION: Duration = Duration::from_secs(5);
 
+/// How long the end of a holder that has left may take to be journalled.
+const LEAVING: Duration = Duration::from_secs(2);
+
 /// Between attempts at what cannot be done now: a full disk, no descriptors left.
 pub(super) const AGAIN: Duration = Duration::from_secs(2);
 
@@ -194,6 +197,11 @@ impl Core {
         if let Some(link) = timeout(ADOPTION, found).await.ok().flatten() {
             return Ok(link);
         }
+        // A holder that has just left has written down how it ended: that is about to be heard.
+        let _ = timeout(LEAVING, self.until_clear(session_id)).await;
+        if let Some(link) = self.links().get(&session_id).cloned() {
+            return Ok(link);
+        }
         let session = self.journal.session(session_id).map_err(failed)?;
         Err(match session.as_ref().map(|session| &session.life) {
             Some(Life::Ended(_)) => conflict(format!("session {session_id} has ended")),
@@ -204,6 +212,27 @@ impl Core {
                 "the holder of session {session_id} cannot be reached; `wk show` says more"
             )),
         })
+    }
+
+    /// Waits until a session has a link, or does not run.
+    async fn until_clear(&self, session_id: SessionId) {
+        let mut events = self.journal.subscribe(self.journal.last(), Some(session_id));
+        let mut held = self.held.subscribe();
+        loop {
+            let session = self.journal.session(session_id).ok().flatten();
+            // One that is known to be out of reach stays so for a while.
+            let open = session.is_some_and(|session| {
+                matches!(session.life, Life::Running { reachable: true, .. })
+                    && !session.created.watched
+            });
+            if !open || self.links().contains_key(&session_id) {
+                return;
+            }
+            tokio::select! {
+                heard = events.next() => if heard.is_err() { return },
+                _ = held.changed() => {}
+            }
+        }
     }
 
     /// Waits until nobody else starts or stops this session; it is ours until the turn is over.
