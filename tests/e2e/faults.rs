@@ -19,6 +19,7 @@ fn suite(witness: Option<&Path>) -> Suite {
         seed: 7,
         only: None,
         except: None,
+        chaos: false,
     }
 }
 
