@@ -104,7 +104,14 @@ impl Lane {
         };
         let expected = match injected {
             Ok(expected) => expected,
-            Err(why) => return vec![Run::skipped(way.name, why)],
+            Err(why) => {
+                if self.chaos.is_some() {
+                    // What it had begun is not to outlive it.
+                    self.daemon.ok(["stop", "--all", "--grace", "0s"]).await;
+                }
+                self.quieten().await;
+                return vec![Run::skipped(way.name, why)];
+            }
         };
         let mut runs = Vec::new();
         for expected in expected {
