@@ -6,7 +6,7 @@ use wk_api::{Death, DeathsQuery, Why, WhyQuery};
 use wk_model::Cause;
 use wk_tests::{
     TestDaemon,
-    faults::{Run, Suite, end_witness},
+    faults::{Lane, Run, Suite, end_witness},
     skip, within,
 };
 
@@ -19,6 +19,7 @@ fn suite(witness: Option<&Path>) -> Suite {
         seed: 7,
         only: None,
         except: None,
+        chaos: false,
     }
 }
 
@@ -109,4 +110,76 @@ async fn asking_why_says_what_is_wrong_with_the_question() {
     assert!(wk.ok(["why", "living"]).await.contains("SIGKILL"));
     let list = wk.ok(["deaths", "--format", "csv"]).await;
     assert!(list.lines().nth(1).is_some_and(|line| line.contains(&session.id)), "{list}");
+}
+
+/// A lane with a witness of its own; none where this machine cannot have one.
+async fn watched(folder: &Path) -> Option<Lane> {
+    if !is_root() || !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        skip("the kernel's witness needs root and BTF");
+        return None;
+    }
+    Some(Lane::start(Path::new(env!("CARGO_BIN_EXE_misbehave")), Some(folder), None).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_that_one_pattern_killed_are_one_mass_death_and_each_has_one_verdict() {
+    let folder = tempfile::Builder::new().prefix("wk-witness-").tempdir_in("/tmp").unwrap();
+    let Some(lane) = watched(folder.path()).await else { return };
+    let (mark, mut sessions) = (Lane::mark(), Vec::new());
+    for number in 0..50 {
+        sessions.push(lane.living(&format!("{mark}{number}")).await);
+    }
+    let killer = lane.act("pkill", &["-9", "-f", &mark]).await;
+    for session in &sessions {
+        lane.settled(&session.id).await;
+        let verdict = why(&lane.daemon, &session.id, WhyQuery::default()).await.verdict;
+        assert_eq!(verdict.cause, Cause::Killed);
+        assert_eq!(verdict.culprit.map(|culprit| culprit.pid), Some(killer));
+        assert_eq!(verdict.scope.deaths.len(), 50);
+    }
+    let journal = lane.daemon.journal().await;
+    let count = |kind: &str| journal.iter().filter(|event| event["kind"] == kind).count();
+    assert_eq!((count("mass_death"), count("session_death_detected")), (1, 50));
+    let settled = journal
+        .iter()
+        .filter(|event| event["kind"] == "verdict_reached" && event["data"]["settled"] == true);
+    assert_eq!(settled.count(), 50);
+    drop(lane);
+    end_witness(folder.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killers_secrets_and_escapes_are_nowhere_to_be_seen() {
+    const SECRET: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+    let folder = tempfile::Builder::new().prefix("wk-witness-").tempdir_in("/tmp").unwrap();
+    let Some(lane) = watched(folder.path()).await else { return };
+    let session = lane.living(&Lane::mark()).await;
+    let script = format!("kill -9 {}; :", lane.pid(&session).await);
+    let escape = "\u{1b}]0;owned\u{7}\u{9b}2J\r\n";
+    let words = ["-c", &script, &format!("--token=ghp_{SECRET}"), &format!("ghp_{SECRET}"), escape];
+    let killer = lane.act("bash", &words).await;
+    lane.settled(&session.id).await;
+    let said = lane.daemon.ok(["why", &session.id]).await;
+    assert!(said.contains(&killer.to_string()), "{said}");
+    assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    let json = lane.daemon.ok(["why", &session.id, "--format", "json"]).await;
+    let events = lane.daemon.ok(["events"]).await;
+    let mut told = vec![said, json, events, lane.daemon.log()];
+    let mut folders = vec![lane.daemon.state()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => told.push(
+                    String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap_or_default())
+                        .into_owned(),
+                ),
+            }
+        }
+    }
+    assert!(told.iter().any(|text| text.contains("--token=")), "the rest of it is told");
+    let leak = told.iter().find(|text| text.contains(&SECRET[..12]));
+    assert_eq!(leak, None);
+    drop(lane);
+    end_witness(folder.path());
 }

@@ -25,6 +25,7 @@ pub struct TestDaemon {
     home: Home,
     client: Client,
     troubled: bool,
+    patient: bool,
 }
 
 impl Default for TestDaemon {
@@ -38,7 +39,7 @@ impl TestDaemon {
     pub fn new() -> Self {
         let home = Home::new();
         let client = Client::new(home.socket(), "test");
-        Self { home, client, troubled: false }
+        Self { home, client, troubled: false, patient: false }
     }
 
     /// A daemon that listens.
@@ -51,6 +52,12 @@ impl TestDaemon {
     /// From now on the daemon may log errors: the test makes trouble.
     pub fn expect_trouble(&mut self) {
         self.troubled = true;
+    }
+
+    /// From now on somebody may kill the daemon and start another: what was cut is tried again.
+    pub fn expect_kills(&mut self) {
+        self.expect_trouble();
+        self.patient = true;
     }
 
     /// The API, without starting a daemon.
@@ -69,11 +76,19 @@ impl TestDaemon {
         &self,
         words: impl IntoIterator<Item = A>,
     ) -> impl Future<Output = String> {
-        let (command, caller) = (self.home.call(words), std::panic::Location::caller());
+        let words: Vec<_> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+        let caller = std::panic::Location::caller();
         async move {
-            let outcome = Outcome::of(command).await;
-            assert_eq!(outcome.code, 0, "at {caller}: {outcome}");
-            outcome.text()
+            let mut tries = if self.patient { 20 } else { 1 };
+            loop {
+                let outcome = Outcome::of(self.home.call(&words)).await;
+                tries -= 1;
+                if outcome.code == 0 || tries == 0 {
+                    assert_eq!(outcome.code, 0, "at {caller}: {outcome}");
+                    return outcome.text();
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
     }
 
@@ -90,7 +105,7 @@ impl TestDaemon {
     }
 
     pub fn session(&self, id: &str) -> Session {
-        Session::new(id.to_owned(), self.client.clone())
+        Session::new(id.to_owned(), self.client.clone(), self.patient)
     }
 
     pub async fn status(&self) -> DaemonStatus {
@@ -106,7 +121,10 @@ impl TestDaemon {
 
     /// All events from the first one on.
     pub async fn events(&self) -> Events {
-        Events::subscribe(&self.client).await
+        match self.patient {
+            true => Events::of_any_daemon(&self.client).await,
+            false => Events::subscribe(&self.client).await,
+        }
     }
 
     /// Everything in the journal now.

@@ -9,6 +9,8 @@ use crate::within;
 #[derive(Debug)]
 pub struct Events {
     stream: SseStream,
+    /// Who is asked to go on where the daemon was killed.
+    again: Option<Client>,
     /// What came before the event that is waited for.
     passed: Vec<EventView>,
     /// The id of the last event, to go on from.
@@ -26,7 +28,13 @@ impl Events {
         let query = EventQuery { follow: Some(true), ..EventQuery::default() };
         let opened = within("events", client.events("/events", &query, last_id)).await;
         let stream = opened.expect("the daemon sends events");
-        Self { stream, passed: Vec::new(), last_id: last_id.map(str::to_owned) }
+        Self { stream, again: None, passed: Vec::new(), last_id: last_id.map(str::to_owned) }
+    }
+
+    /// All events, of however many daemons, one after the other.
+    pub async fn of_any_daemon(client: &Client) -> Self {
+        let stream = within("a daemon", reopened(client, None)).await;
+        Self { stream, again: Some(client.clone()), passed: Vec::new(), last_id: None }
     }
 
     /// The next message as it came; none at the end of the stream.
@@ -47,13 +55,17 @@ impl Events {
     /// Waits for an event; a failure shows those that were passed over.
     pub async fn until(&mut self, mut wanted: impl FnMut(&EventView) -> bool) -> EventView {
         let found = tokio::time::timeout(crate::PATIENCE, async {
-            while let Some(event) = self.next().await {
+            loop {
+                let Some(event) = self.next().await else {
+                    let Some(client) = &self.again else { return None };
+                    self.stream = reopened(client, self.last_id.as_deref()).await;
+                    continue;
+                };
                 if wanted(&event) {
                     return Some(event);
                 }
                 self.passed.push(event);
             }
-            None
         });
         let found = found.await;
         match found {
@@ -75,5 +87,16 @@ impl Events {
             format!("{} {} {session} {}", event.seq, event.kind, event.data)
         };
         self.passed.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+async fn reopened(client: &Client, last_id: Option<&str>) -> SseStream {
+    let query = EventQuery { follow: Some(true), ..EventQuery::default() };
+    loop {
+        match client.events("/events", &query, last_id).await {
+            Ok(stream) => return stream,
+            // Nothing tells of a daemon that somebody starts.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! One session of a test's daemon.
 
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
 use wk_api::{ScreenQuery, SessionView, WaitFor, WaitQuery, Waited};
-use wk_client::Client;
+use wk_client::{Client, ClientError};
 
 use crate::{Watch, within};
 
@@ -10,17 +13,19 @@ use crate::{Watch, within};
 pub struct Session {
     pub id: String,
     client: Client,
+    /// Its daemon may be killed meanwhile, and another started.
+    patient: bool,
 }
 
 impl Session {
-    pub(crate) fn new(id: String, client: Client) -> Self {
-        Self { id, client }
+    pub(crate) fn new(id: String, client: Client, patient: bool) -> Self {
+        Self { id, client, patient }
     }
 
     /// All that is known of it.
     pub async fn view(&self) -> SessionView {
         let path = self.path("");
-        let view = within("a session's view", self.client.get(&path, &())).await;
+        let view = within("a session's view", self.get(&path, &())).await;
         view.expect("the session is known")
     }
 
@@ -47,13 +52,29 @@ impl Session {
     async fn wait(&self, query: &WaitQuery) -> Waited {
         let patience = u64::try_from(crate::PATIENCE.as_millis()).ok();
         let query = WaitQuery { timeout_ms: patience, ..query.clone() };
-        let waited = self.client.get(&self.path("/wait"), &query).await;
+        let waited = self.get(&self.path("/wait"), &query).await;
         let waited: Waited = waited.expect("the session can be waited for");
         if !waited.met && waited.session.end_time.is_none() {
             let shown = self.client.text(&self.path("/screen"), &ScreenQuery::default()).await;
             panic!("stuck: {query:?} of {:?}\nshown: {shown:?}", waited.session);
         }
         waited
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        loop {
+            match self.client.get(path, query).await {
+                Err(error) if self.patient && is_cut(&error) => {
+                    // Nothing tells of a daemon that somebody starts.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Its command's process.
@@ -70,4 +91,9 @@ impl Session {
     pub fn path(&self, rest: &str) -> String {
         format!("/sessions/{}{rest}", self.id)
     }
+}
+
+/// Whether a call has not been answered because its daemon is gone.
+pub(crate) fn is_cut(error: &ClientError) -> bool {
+    error.is_not_running() || error.is_closed()
 }

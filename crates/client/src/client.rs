@@ -208,7 +208,10 @@ impl Client {
             return Err(ClientError::ForeignSocket { socket: socket(), uid: found.uid() });
         }
         UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            // Reset: it died before it had let this call in.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset => {
                 ClientError::NotRunning { socket: socket(), source }
             }
             _ => ClientError::Connect { socket: socket(), source },

@@ -181,6 +181,32 @@ fn exits(told: &[Told]) -> Vec<ExitSeen> {
     change.collect()
 }
 
+#[test]
+fn a_peer_that_only_talks_is_cut_off_and_nobody_else_notices() {
+    let Some(witness) = Witness::start() else { return };
+    let mut honest = witness.connect();
+    let mut child = sleeper();
+    let process = honest.watch_child(&child);
+    // Garbage before any hello, whose answers nobody reads; then one line without end; then
+    // 100,000 processes that are not there.
+    for garbage in [b"x\n".repeat(8 << 20), vec![b'x'; 1 << 20]] {
+        let mut rude = UnixStream::connect(witness.socket()).unwrap();
+        rude.set_write_timeout(Some(PATIENCE)).unwrap();
+        assert!(rude.write_all(&garbage).is_err(), "it is cut off");
+    }
+    let mut greedy = witness.connect();
+    let watched = (0..100_000).try_for_each(|pid| {
+        let process = ProcessId { pid, start_time: u64::from(pid), ..process };
+        let line = serde_json::to_string(&Ask::Watch { process }).unwrap() + "\n";
+        greedy.stream.write_all(line.as_bytes())
+    });
+    assert!(watched.is_err(), "it does not read how it is refused");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = honest.sync();
+    assert_eq!((signals(&told).len(), exits(&told).len()), (1, 1), "{told:?}");
+}
+
 fn sleeper() -> Child {
     Command::new("sleep").arg("1000").spawn().unwrap()
 }

@@ -4,11 +4,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
 };
 
 use wk_api::{Why, WhyQuery};
 
-use super::{Expected, Run, Way, Who};
+use futures_util::FutureExt;
+
+use super::{Audit, Chaos, Expected, Run, Struck, Way, Who};
 use crate::{Session, TestDaemon, within};
 
 /// Marks are unique on this machine, as long as it runs.
@@ -20,13 +23,17 @@ pub struct Lane {
     pub daemon: TestDaemon,
     pub witnessed: bool,
     misbehave: PathBuf,
+    chaos: Option<Chaos>,
 }
 
 impl Lane {
     /// `witness`: the folder of the witness's socket; none: nobody looks on.
-    pub async fn start(misbehave: &Path, witness: Option<&Path>) -> Self {
+    pub async fn start(misbehave: &Path, witness: Option<&Path>, chaos: Option<Chaos>) -> Self {
         let mut daemon = TestDaemon::new();
         daemon.expect_trouble();
+        if chaos.is_some() {
+            daemon.expect_kills();
+        }
         daemon.configure("[deaths]\nwindow = \"400ms\"\n[session]\ngrace = \"2s\"\n");
         match witness {
             Some(folder) => {
@@ -39,7 +46,7 @@ impl Lane {
         if witness.is_some() {
             daemon.events().await.until(|event| event.kind == "witness_started").await;
         }
-        Self { daemon, witnessed: witness.is_some(), misbehave: misbehave.to_owned() }
+        Self { daemon, witnessed: witness.is_some(), misbehave: misbehave.to_owned(), chaos }
     }
 
     /// A word that no other process has on its command line.
@@ -90,18 +97,43 @@ impl Lane {
 
     /// Lets one way happen, and compares what is said with what must be.
     pub async fn happen(&self, way: &Way) -> Vec<Run> {
-        let expected = match (way.inject)(self).await {
+        let begun = Instant::now();
+        let (injected, daemon) = match &self.chaos {
+            Some(chaos) => tokio::join!(self.inject_anyhow(way), chaos.strike(&self.daemon)),
+            None => ((way.inject)(self).await, false),
+        };
+        let expected = match injected {
             Ok(expected) => expected,
-            Err(why) => return vec![Run::skipped(way.name, why)],
+            Err(why) => {
+                if self.chaos.is_some() {
+                    // What it had begun is not to outlive it.
+                    self.daemon.ok(["stop", "--all", "--grace", "0s"]).await;
+                }
+                self.quieten().await;
+                return vec![Run::skipped(way.name, why)];
+            }
         };
         let mut runs = Vec::new();
         for expected in expected {
             self.daemon.session(&expected.session).ended().await;
             let said = self.why(&expected.session).await;
-            runs.push(self.compare(way, &expected, said.as_ref()));
+            let witness = self.chaos.as_ref().is_some_and(|chaos| chaos.was_blind_since(begun));
+            let struck = Struck { daemon, witness };
+            runs.push(Run { struck, ..self.compare(way, &expected, said.as_ref(), struck) });
         }
         self.quieten().await;
         runs
+    }
+
+    /// The daemon may be killed in the middle of a way: what has died all the same must be told.
+    async fn inject_anyhow(&self, way: &Way) -> Result<Vec<Expected>, String> {
+        let injected = std::panic::AssertUnwindSafe((way.inject)(self)).catch_unwind().await;
+        injected.unwrap_or_else(|_| Err("it was cut in the middle".to_owned()))
+    }
+
+    /// Whether all is told once that ended in this lane.
+    pub(super) async fn audit(&self) -> Audit {
+        Audit::of(&self.daemon.journal().await)
     }
 
     /// Waits until it is said for good why a session has ended.
@@ -121,33 +153,36 @@ impl Lane {
     async fn why(&self, session: &str) -> Option<Why> {
         let path = format!("/sessions/{session}/why");
         let query = WhyQuery { attempt: None, wait_ms: Some(20_000) };
-        within("a verdict", self.daemon.client().get(&path, &query)).await.ok()
+        within("a verdict", self.daemon.session(session).get(&path, &query)).await.ok()
     }
 
-    fn compare(&self, way: &Way, expected: &Expected, said: Option<&Why>) -> Run {
+    fn compare(&self, way: &Way, expected: &Expected, said: Option<&Why>, struck: Struck) -> Run {
         let Some(why) = said else { return Run::silent(way.name) };
         let verdict = &why.verdict;
-        let causes = if self.witnessed { expected.causes } else { expected.blind };
+        let witnessed = self.witnessed && !struck.witness;
+        let causes = if witnessed { expected.causes } else { expected.blind };
         let named = verdict.culprit.as_ref();
         let right = |pid: u32| {
             named.is_some_and(|culprit| {
                 let us = std::process::id();
                 let has_us = culprit.ancestry.iter().any(|ancestor| ancestor.pid == us);
-                culprit.pid == pid && (!self.witnessed || has_us && !culprit.argv.is_empty())
+                culprit.pid == pid && (!witnessed || has_us && !culprit.argv.is_empty())
             })
         };
         let culprit = match expected.culprit {
             Who::Nobody => named.is_none(),
-            Who::Process(pid) if self.witnessed => right(pid),
+            Who::Process(pid) if witnessed => right(pid),
             Who::Process(pid) | Who::AtMost(pid) => named.is_none_or(|culprit| culprit.pid == pid),
         };
         let wrong_culprit = named.is_some_and(|culprit| match expected.culprit {
             Who::Nobody => true,
             Who::Process(pid) | Who::AtMost(pid) => culprit.pid != pid,
         });
-        let cause = causes.contains(&verdict.cause.as_str());
+        let said = verdict.cause.as_str();
+        let weaker = struck.witness && (expected.causes.contains(&said) || said == "unknown");
+        let cause = causes.contains(&said) || weaker;
         let scope = verdict.scope.kind.as_str() == expected.scope
-            || (!self.witnessed && expected.scope == "systemic");
+            || (!witnessed && expected.scope == "systemic");
         Run {
             way: way.name,
             cause,
@@ -155,6 +190,7 @@ impl Lane {
             scope,
             wrong_culprit,
             skipped: None,
+            struck,
             shown: format!("expected {expected:?}\ngot {}", serde_json::json!(why)),
         }
     }

@@ -4,6 +4,8 @@
 //! ways (one function each) ─▶ Lane (a daemon of its own) ─▶ Expected ─▶ compared with `why` ─▶ Tally
 //! ```
 
+mod audit;
+mod chaos;
 mod commands;
 mod lane;
 mod limits;
@@ -13,6 +15,8 @@ mod tally;
 mod tmux;
 mod way;
 
+pub use audit::Audit;
+pub use chaos::{Chaos, Struck};
 pub use lane::Lane;
 pub use suite::{Suite, end_witness};
 pub use tally::{Run, Tally};

@@ -17,6 +17,8 @@ ways! {
     "killed, TERM obeyed with code 0" => killed_softly,
     "killed, through a wrapper" => killed_through_wrapper,
     "killed, by its wrapper" => killed_by_wrapper,
+    "killed, by two at once" => killed_by_two,
+    "killed, by one called wk-holder" => killed_by_namesake,
     "killed, from another session" => killed_from_session,
     "self-killed, by itself" => self_killed,
     "self-killed, by its child" => killed_by_child,
@@ -102,6 +104,33 @@ async fn killed_by_wrapper(lane: &Lane) -> Injected {
         Some(pid) => expected.at_most_by(pid),
         None => expected.at_most_by(0),
     }])
+}
+
+async fn killed_by_two(lane: &Lane) -> Injected {
+    let (one, other) = (Lane::mark(), Lane::mark());
+    let mut sessions = Vec::new();
+    for mark in [&one, &other] {
+        for number in 0..2 {
+            sessions.push(lane.living(&format!("{mark}{number}")).await);
+        }
+    }
+    let kill = async |mark: &str| lane.act("pkill", &["-9", "-f", mark]).await;
+    let killers = tokio::join!(kill(&one), kill(&other));
+    let killers = [killers.0, killers.0, killers.1, killers.1];
+    let expect = |(session, killer): (&crate::Session, u32)| {
+        Expected::new(&session.id, KILLED).blind(BLIND).by(killer).with_others()
+    };
+    Ok(sessions.iter().zip(killers).map(expect).collect())
+}
+
+/// A name proves nothing: any program can have ours.
+async fn killed_by_namesake(lane: &Lane) -> Injected {
+    let session = lane.living(&Lane::mark()).await;
+    let program = lane.daemon.path().join("wk-holder");
+    std::fs::copy("/bin/sh", &program).map_err(|error| error.to_string())?;
+    let script = format!("kill -9 {}; :", lane.pid(&session).await);
+    let killer = lane.act(&program.display().to_string(), &["-c", &script]).await;
+    Ok(vec![Expected::new(&session.id, KILLED).blind(BLIND).by(killer)])
 }
 
 async fn killed_from_session(lane: &Lane) -> Injected {

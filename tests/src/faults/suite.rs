@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Lane, Tally, Way, ways};
+use super::{Chaos, Lane, Tally, Way, ways};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Suite {
     pub only: Option<String>,
     /// And none whose name has this in it.
     pub except: Option<String>,
+    /// Whether daemons and the witness are killed meanwhile.
+    pub chaos: bool,
 }
 
 impl Suite {
@@ -32,20 +34,23 @@ impl Suite {
         let waiting = Arc::new(Mutex::new(VecDeque::from(self.order())));
         let tally = Arc::new(Mutex::new(Tally::default()));
         let mut lanes = tokio::task::JoinSet::new();
+        let chaos = self.chaos.then(|| Chaos::new(self.seed, self.witness.as_deref()));
         for _ in 0..self.lanes {
-            let (waiting, tally) = (waiting.clone(), tally.clone());
+            let (waiting, tally, chaos) = (waiting.clone(), tally.clone(), chaos.clone());
             let (misbehave, witness) = (self.misbehave.clone(), self.witness.clone());
             lanes.spawn(async move {
-                let lane = Lane::start(&misbehave, witness.as_deref()).await;
+                let lane = Lane::start(&misbehave, witness.as_deref(), chaos).await;
                 loop {
                     let next = lock(&waiting).pop_front();
-                    let Some(way) = next else { return };
+                    let Some(way) = next else { break };
                     let runs = lane.happen(&way).await;
                     runs.iter()
                         .filter(|run| run.skipped.is_none() && !run.is_right())
                         .for_each(told);
                     lock(&tally).add(runs);
                 }
+                let audit = lane.audit().await;
+                lock(&tally).add_audit(audit);
             });
         }
         while let Some(lane) = lanes.join_next().await {
@@ -81,6 +86,13 @@ impl Suite {
 /// Ends the witness that the daemons of a folder have started, and takes away what it has left in
 /// the kernel.
 pub fn end_witness(folder: &Path) {
+    kill_witness(folder);
+    let program = crate::wk_program().with_file_name("wk-witness");
+    let _ = std::process::Command::new(program).arg("--remove").arg("--dir").arg(folder).output();
+}
+
+/// Kills the witness of a folder; what it has left in the kernel stays.
+pub(super) fn kill_witness(folder: &Path) {
     let ours = |pid: u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
@@ -97,8 +109,6 @@ pub fn end_witness(folder: &Path) {
             watch.ends_within(std::time::Duration::from_secs(5));
         }
     }
-    let program = crate::wk_program().with_file_name("wk-witness");
-    let _ = std::process::Command::new(program).arg("--remove").arg("--dir").arg(folder).output();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use super::{Audit, Struck};
+
 /// One session's verdict, compared.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -13,6 +15,8 @@ pub struct Run {
     pub wrong_culprit: bool,
     /// Why it could not be tried here.
     pub skipped: Option<String>,
+    /// What was killed meanwhile.
+    pub struck: Struck,
     pub shown: String,
 }
 
@@ -30,6 +34,7 @@ impl Run {
             scope: false,
             wrong_culprit: false,
             skipped: None,
+            struck: Struck::default(),
             shown: "no verdict came".to_owned(),
         }
     }
@@ -43,6 +48,7 @@ impl Run {
 #[derive(Debug, Default)]
 pub struct Tally {
     ways: BTreeMap<&'static str, Vec<Run>>,
+    audits: Vec<Audit>,
 }
 
 impl Tally {
@@ -50,6 +56,20 @@ impl Tally {
         for run in runs {
             self.ways.entry(run.way).or_default().push(run);
         }
+    }
+
+    pub fn add_audit(&mut self, audit: Audit) {
+        self.audits.push(audit);
+    }
+
+    /// What was told more than once, of all that ended.
+    pub fn twice(&self) -> Vec<&str> {
+        self.audits.iter().flat_map(|audit| &audit.twice).map(String::as_str).collect()
+    }
+
+    /// What was not told at all.
+    pub fn missing(&self) -> Vec<&str> {
+        self.audits.iter().flat_map(|audit| &audit.missing).map(String::as_str).collect()
     }
 
     /// Runs that were compared and are not right.
@@ -85,6 +105,39 @@ impl Tally {
                 count(|run| run.wrong_culprit),
             );
         }
+        text
+    }
+
+    /// A table in Markdown: how often each was right, by what was killed meanwhile.
+    pub fn chaos_table(&self) -> String {
+        let mut text = String::from(
+            "| killed meanwhile | deaths | cause | culprit | scope | wrong culprit |\n\
+             |---|---:|---:|---:|---:|---:|\n",
+        );
+        let mut by: BTreeMap<Struck, Vec<&Run>> = BTreeMap::new();
+        for run in self.compared() {
+            by.entry(run.struck).or_default().push(run);
+        }
+        for (struck, runs) in by {
+            let count = |is: fn(&Run) -> bool| runs.iter().filter(|run| is(run)).count();
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} |",
+                struck.shown(),
+                runs.len(),
+                count(|run| run.cause),
+                count(|run| run.culprit),
+                count(|run| run.scope),
+                count(|run| run.wrong_culprit),
+            );
+        }
+        let attempts: usize = self.audits.iter().map(|audit| audit.attempts).sum();
+        let (twice, missing) = (self.twice().len(), self.missing().len());
+        let _ = writeln!(
+            text,
+            "\n| ends in the journals | reported twice | not reported |\n|---:|---:|---:|\n\
+             | {attempts} | {twice} | {missing} |"
+        );
         text
     }
 }

@@ -5,7 +5,7 @@ use wk_model::{Delivery, Ending, EvidenceLine, ExitSeen, ProcessId, SignalSeen, 
 use super::{
     Fact, LogNote, ScreenNote, What,
     case::{BY_THE_KERNEL, Case, End, millis},
-    hangup, tmux_command,
+    hangup, tmux, tmux_command,
     words::{bytes, ended, line, plain, who},
 };
 
@@ -78,8 +78,7 @@ fn text(case: &Case, concerned: &[ProcessId], fact: &Fact) -> Option<String> {
             let (comm, pid) = (plain(&seen.target.comm), seen.target.process.pid);
             format!("the OOM killer chose {comm} ({pid})")
         }
-        What::Command(seen) if case.tmux().is_some() => {
-            tmux_command::read(&seen.process.argv)?;
+        What::Command(seen) if tmux::is_asked(case, &seen.process) => {
             format!("{} was started", who(&seen.process))
         }
         What::TmuxMessage { client, command, .. } if case.tmux().is_some() => {

@@ -6,7 +6,7 @@
 mod request;
 mod server;
 
-use wk_model::{Cause, Confidence};
+use wk_model::{Cause, Confidence, SeenProcess};
 
 use super::{
     blow::How,
@@ -56,6 +56,11 @@ pub(super) fn ended(case: &Case) -> Option<Finding> {
             .misses("no client that asked tmux for it was seen: tmux's own log may name it")
             .advises(keep(case)),
     )
+}
+
+/// Whether a client asks the session's server for somebody's end.
+pub(super) fn is_asked(case: &Case, seen: &SeenProcess) -> bool {
+    case.tmux().is_some_and(|tmux| request::is_order(case, tmux, seen))
 }
 
 /// A client asked for it.

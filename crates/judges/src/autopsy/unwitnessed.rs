@@ -23,7 +23,10 @@ pub(super) fn by_its_number(case: &Case) -> Option<Finding> {
     }
     let finding = by_number(case, signal)?;
     Some(match (case.is_covered(), passed_on) {
-        (true, _) => finding.misses("the witness looked on, and saw no signal reach it"),
+        (true, _) if case.blow.is_none() => {
+            finding.misses("the witness looked on, and saw no signal reach it")
+        }
+        (true, _) => finding,
         (false, true) => finding
             .or(Cause::Failed, Confidence::Possible, "it chose that code itself")
             .signal(signal),
@@ -34,6 +37,7 @@ pub(super) fn by_its_number(case: &Case) -> Option<Finding> {
 fn by_number(case: &Case, signal: i32) -> Option<Finding> {
     let name = signal_name(signal);
     Some(match signal {
+        KILL if case.blow.is_some_and(|blow| blow.is_kernels()) => kernels_kill(),
         KILL if case.is_covered() => unseen_kill(),
         KILL => killed(&name).or(
             Cause::OomSystem,
@@ -85,6 +89,14 @@ fn unseen_kill() -> Finding {
         .or(Cause::Seccomp, Confidence::Possible, "a strict filter of system calls kills unseen")
         .or(Cause::Killed, Confidence::Possible, "a signal that the witness missed")
         .misses("the audit log names forbidden system calls: it could not be read, or is not kept")
+}
+
+/// The kernel's own KILL was seen, and nobody sent it; what would say why it came was not.
+fn kernels_kill() -> Finding {
+    let summary = "killed with SIGKILL by the kernel; why was not to be seen";
+    Finding::new(Cause::Unknown, Confidence::Possible, summary)
+        .or(Cause::Rlimit, Confidence::Possible, "the kernel's limit of its CPU time")
+        .or(Cause::OomSystem, Confidence::Possible, "the kernel's OOM killer")
 }
 
 /// Nothing fits.

@@ -1,5 +1,7 @@
 //! The server's own log of what its clients asked for (`show-messages`).
 
+use wk_mask::mask_text;
+
 /// More is cut: a command line can be as long as somebody likes.
 const MAX_COMMAND: usize = 1024;
 
@@ -12,6 +14,7 @@ pub struct Message {
     pub client: String,
     /// The number of the client's process, where its name says it.
     pub pid: Option<u32>,
+    /// With secrets masked.
     pub command: String,
 }
 
@@ -33,7 +36,8 @@ fn message(line: &str) -> Option<Message> {
         time: time.to_owned(),
         client: client.to_owned(),
         pid,
-        command: command.chars().take(MAX_COMMAND).collect(),
+        // Masked before it is cut: a half of a secret has no shape that gives it away.
+        command: mask_text(command).chars().take(MAX_COMMAND).collect(),
     })
 }
 
@@ -53,5 +57,14 @@ mod tests {
         assert_eq!(messages[0].command, "kill-session -t \"; rm -rf\"");
         assert_eq!(messages[1].command, "kill-pane command: x");
         assert_eq!(messages[1].time, "05:20:32");
+    }
+
+    #[test]
+    fn secrets_in_commands_are_masked() {
+        let secret = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+        let log = format!("05:20:31: client-7 command: new-session -e TOKEN={secret} -s x\n");
+        let messages = parse_messages(log.as_bytes());
+        assert!(messages[0].command.starts_with("new-session -e TOKEN="), "{messages:?}");
+        assert!(!messages[0].command.contains("abcdefghij"), "{messages:?}");
     }
 }

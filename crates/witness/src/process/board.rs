@@ -44,16 +44,17 @@ impl Board {
         self.roots.is_empty()
     }
 
-    /// Watches a process of user `uid`. There may be records about it already.
+    /// Watches a process of user `uid`. There may be records about it already. False: it is dead,
+    /// and whoever counts for it, this peer does not.
     pub(crate) fn watch(
         &mut self,
         kernel: &mut Kernel,
         process: &ProcessId,
         uid: u32,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let owner = match owner(process) {
             Ok(Some(owner)) => owner,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(false),
             Err(error) => return Err(format!("cannot look at the process: {error}")),
         };
         if uid != 0 && owner != uid {
@@ -63,7 +64,7 @@ impl Board {
             && known.start_time == process.start_time
         {
             known.peers += 1;
-            return Ok(());
+            return Ok(true);
         }
         let entry = RootEntry { start: process.start_time, uid: owner, unused: 0 };
         kernel
@@ -73,7 +74,7 @@ impl Board {
         let watched = Watched { start_time: process.start_time, peers: 1, ended: None };
         self.roots.insert(process.pid, watched);
         // A holder was known to the kernel by its name, before anybody could ask for it.
-        Ok(())
+        Ok(true)
     }
 
     /// A peer watches this no longer.

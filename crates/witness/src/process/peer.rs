@@ -1,7 +1,7 @@
 //! One peer: its connection, what it watches, and how far it has been told.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io::{self, Read, Write},
     os::unix::net::UnixStream,
     time::{Duration, Instant},
@@ -32,7 +32,8 @@ pub(crate) struct Peer {
     pub(crate) uid: u32,
     pub(crate) greeted: bool,
     pub(crate) commands: bool,
-    pub(crate) roots: HashSet<ProcessId>,
+    /// What it watches, and whether the board counts it for that: the dead have no place there.
+    pub(crate) roots: HashMap<ProcessId, bool>,
     input: Vec<u8>,
     output: VecDeque<u8>,
     /// The next record to look at.
@@ -59,7 +60,7 @@ impl Peer {
             uid,
             greeted: false,
             commands: false,
-            roots: HashSet::new(),
+            roots: HashMap::new(),
             input: Vec::new(),
             output: VecDeque::new(),
             next: head + 1,
@@ -82,10 +83,10 @@ impl Peer {
         };
         self.input.extend_from_slice(&buffer[..read]);
         let mut lines = Vec::new();
-        while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
+        if let Some(end) = self.input.iter().rposition(|byte| *byte == b'\n') {
             let rest = self.input.split_off(end + 1);
-            let line = std::mem::replace(&mut self.input, rest);
-            lines.push(line);
+            let whole = std::mem::replace(&mut self.input, rest);
+            lines.extend(whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
         }
         if self.input.len() > MAX_ASK || lines.iter().any(|line| line.len() > MAX_ASK) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is too long"));
@@ -247,7 +248,7 @@ impl Peer {
         match &raw.what {
             RawWhat::Command { process } => self.commands && process.uid == self.uid,
             _ if self.uid != 0 && raw.owner != self.uid => false,
-            _ => tell::root(raw).is_some_and(|root| self.roots.contains(&root)),
+            _ => tell::root(raw).is_some_and(|root| self.roots.contains_key(&root)),
         }
     }
 

@@ -119,7 +119,8 @@ impl Witness {
             }
             for index in gone.into_iter().rev() {
                 let peer = self.peers.swap_remove(index);
-                for process in &peer.roots {
+                for process in peer.roots.iter().filter_map(|(root, counts)| counts.then_some(root))
+                {
                     self.board.leave(process);
                 }
             }
@@ -178,11 +179,12 @@ impl Witness {
             }
         }
         let peer = &mut self.peers[index];
-        if !peer.greeted {
-            return peer.advance_silently();
+        if peer.greeted {
+            peer.tell_dropped(self.kernel.lost.get(&peer.uid, 0).unwrap_or(0));
+            peer.advance(&self.ring, hides)?;
+        } else {
+            peer.advance_silently()?;
         }
-        peer.tell_dropped(self.kernel.lost.get(&peer.uid, 0).unwrap_or(0));
-        peer.advance(&self.ring, hides)?;
         if peer.is_hopeless() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it asks, but does not listen"));
         }
@@ -220,7 +222,7 @@ impl Witness {
             }
             _ if !peer.greeted => return Err(bad("it did not say hello")),
             Ask::Watch { process } => {
-                if peer.roots.contains(&process) {
+                if peer.roots.contains_key(&process) {
                     return Ok(());
                 }
                 if peer.roots.len() >= MAX_ROOTS {
@@ -229,8 +231,8 @@ impl Witness {
                     return Ok(());
                 }
                 match board.watch(kernel, &process, peer.uid) {
-                    Ok(()) => {
-                        peer.roots.insert(process);
+                    Ok(counts) => {
+                        peer.roots.insert(process, counts);
                         // Whose the records are is in them, so that the dead need no owner.
                         peer.recall(process);
                     }
@@ -238,7 +240,7 @@ impl Witness {
                 }
             }
             Ask::Unwatch { process } => {
-                if peer.roots.remove(&process) {
+                if peer.roots.remove(&process) == Some(true) {
                     board.unwatch(kernel, &process);
                 }
             }

@@ -428,6 +428,23 @@ fn faults_are_its_own() {
             None,
         ),
         (
+            "not warned, and the witness missed something: perhaps its memory",
+            Evidence {
+                coverage: Coverage::Partial { why: "records were lost".into() },
+                ..evidence(by_signal(9), vec![seen(2, kernel(9, LEADER, itself(LEADER)))])
+            },
+            Unknown,
+            Possible,
+            None,
+        ),
+        (
+            "the kernel's KILL while another ran",
+            evidence(by_signal(9), vec![seen(2, kernel(9, LEADER, outsider(4711, "make all")))]),
+            Unknown,
+            Possible,
+            None,
+        ),
+        (
             "a file too large",
             evidence(by_signal(25), vec![sent(2, 25, LEADER, itself(LEADER))]),
             Rlimit,

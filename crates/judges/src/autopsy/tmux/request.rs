@@ -89,6 +89,11 @@ fn of(case: &Case, tmux: &TmuxSubject, age: i128, what: &What) -> Option<Request
     }
 }
 
+/// Whether a client gives this server an order to end something.
+pub(super) fn is_order(case: &Case, tmux: &TmuxSubject, seen: &SeenProcess) -> bool {
+    tmux_command::read(&seen.argv).is_some_and(|order| is_for(case, tmux, &order, seen))
+}
+
 fn of_process(case: &Case, tmux: &TmuxSubject, age: i128, seen: &SeenProcess) -> Option<Request> {
     let order = tmux_command::read(&seen.argv)?;
     if !is_for(case, tmux, &order, seen) {
