@@ -134,7 +134,7 @@ fn throughput(
     }
     let (with, without) = (Samples::of_times(&with), Samples::of_times(&without));
     let rate = |times: &Samples| bytes as f64 / 1e3 / times.median();
-    let what = format!("tmux shows {} MiB, median of {turns}, watched | not", bytes >> 20);
+    let what = format!("tmux shows {} MiB, median of {turns}, watched / not watched", bytes >> 20);
     let (ours, theirs) =
         (format!("{:.1} MB/s", rate(&with)), format!("{:.1} MB/s", rate(&without)));
     table.note(&what, &ours, &theirs);
