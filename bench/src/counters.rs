@@ -34,13 +34,22 @@ pub fn sleeps(pid: u32) -> anyhow::Result<u64> {
 
 /// Time on a core so far, of all its threads that are or were, the kernel's part included.
 pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
+    times(pid, &[11, 12])
+}
+
+/// The same, with that of the children that it has waited for.
+pub fn cpu_time_with_children(pid: u32) -> anyhow::Result<Duration> {
+    times(pid, &[11, 12, 13, 14])
+}
+
+fn times(pid: u32, indexes: &[usize]) -> anyhow::Result<Duration> {
     let text = read(pid, "stat")?;
     let (_, fields) = text.rsplit_once(") ").context("a stat is not as expected")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
-    let (user, system) = ticks(11).zip(ticks(12)).context("a stat is not as expected")?;
+    let ticks = |index: &usize| fields.get(*index)?.parse::<u64>().ok();
+    let sum: Option<u64> = indexes.iter().map(ticks).sum();
     // Ticks are hundredths of a second wherever Linux has a `/proc`.
-    Ok(Duration::from_millis((user + system) * 10))
+    Ok(Duration::from_millis(sum.context("a stat is not as expected")? * 10))
 }
 
 /// How many cores were busy in a short moment just now.

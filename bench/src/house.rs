@@ -36,6 +36,7 @@ pub struct House {
     // Dropped in this order: what runs must end before its folders go.
     _sweeper: Sweeper,
     places: Places,
+    surroundings: Vec<(&'static str, PathBuf)>,
     wk: PathBuf,
     _state: TempDir,
     _runtime: TempDir,
@@ -44,6 +45,11 @@ pub struct House {
 impl House {
     /// Lays the places out, with the state in `folder`. The daemon starts when it is needed.
     pub fn new(folder: &Path) -> anyhow::Result<Self> {
+        Self::with(folder, Vec::new())
+    }
+
+    /// As [`Self::new`], with these in the environment.
+    pub fn with(folder: &Path, surroundings: Vec<(&'static str, PathBuf)>) -> anyhow::Result<Self> {
         let wk = program("wk")?;
         program("wk-holder")?;
         let state = tempfile::tempdir_in(folder).context("cannot make a folder for the state")?;
@@ -61,9 +67,9 @@ impl House {
         fs::write(&places.config, "")?;
         let sweeper = Sweeper::new(SWEEP, |command| {
             command.arg(&wk);
-            surround(command, &places);
+            surround(command, &places, &surroundings);
         })?;
-        Ok(Self { _sweeper: sweeper, places, wk, _state: state, _runtime: runtime })
+        Ok(Self { _sweeper: sweeper, places, surroundings, wk, _state: state, _runtime: runtime })
     }
 
     pub fn places(&self) -> &Places {
@@ -79,7 +85,7 @@ impl House {
     pub fn wk<const N: usize>(&self, arguments: [&str; N]) -> Command {
         let mut command = Command::new(&self.wk);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
-        surround(&mut command, &self.places);
+        surround(&mut command, &self.places, &self.surroundings);
         command
     }
 
@@ -160,7 +166,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-fn surround(command: &mut Command, places: &Places) {
+fn surround(command: &mut Command, places: &Places, more: &[(&'static str, PathBuf)]) {
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("WK_")) {
             command.env_remove(name);
@@ -169,5 +175,6 @@ fn surround(command: &mut Command, places: &Places) {
     command
         .env("WK_STATE_DIR", &places.state)
         .env("WK_RUNTIME_DIR", &places.runtime)
-        .env("WK_CONFIG", &places.config);
+        .env("WK_CONFIG", &places.config)
+        .envs(more.iter().map(|(name, value)| (name, value)));
 }

@@ -20,3 +20,4 @@ pub mod spawns;
 pub mod supervisors;
 pub mod sweeper;
 pub mod tmux;
+pub mod yard;

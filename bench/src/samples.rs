@@ -33,6 +33,10 @@ impl Samples {
         self.at(99)
     }
 
+    pub fn least(&self) -> f64 {
+        self.at(0)
+    }
+
     pub fn most(&self) -> f64 {
         self.at(100)
     }

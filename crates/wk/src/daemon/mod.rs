@@ -25,6 +25,7 @@ mod limits;
 mod lock;
 mod log;
 mod lost;
+mod memory;
 mod on_finish;
 mod queue;
 mod recover;
@@ -76,6 +77,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     places.make()?;
     let lock = Arc::new(lock::lock(&places)?);
+    memory::keep_small();
     let _log = log::start(&places, &settings)?;
     world::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -17,7 +17,7 @@ mod take;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::mpsc;
@@ -43,10 +43,19 @@ const WAITING: usize = 1024;
 const AT_ONCE: usize = 256;
 
 /// What the daemon knows of tmux.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tmux {
     book: Mutex<Book>,
-    orders: OnceLock<mpsc::Sender<Order>>,
+    /// What is asked before anybody watches waits until somebody does.
+    orders: mpsc::Sender<Order>,
+    ordered: Mutex<Option<mpsc::Receiver<Order>>>,
+}
+
+impl Default for Tmux {
+    fn default() -> Self {
+        let (orders, ordered) = mpsc::channel(64);
+        Self { book: Mutex::default(), orders, ordered: Mutex::new(Some(ordered)) }
+    }
 }
 
 impl Tmux {
@@ -56,10 +65,8 @@ impl Tmux {
 
     /// The settings are others than before.
     pub(super) fn set_options(&self, settings: &Settings) {
-        if let Some(orders) = self.orders.get() {
-            // One that is full has orders that come first, and hears of the next change.
-            let _ = orders.try_send(Order::Options(options(settings)));
-        }
+        // One that is full has orders that come first, and hears of the next change.
+        let _ = self.orders.try_send(Order::Options(options(settings)));
     }
 }
 
@@ -82,10 +89,10 @@ fn options(settings: &Settings) -> Options {
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken) {
     let (reports, mut heard) = mpsc::channel(WAITING);
-    let (orders, ordered) = mpsc::channel(64);
+    let ordered = core.tmux.ordered.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(ordered) = ordered else { return };
     let mut taker = Taker::new(core.clone(), board, reports.clone());
     let known = taker.restore();
-    let _ = core.tmux.orders.set(orders);
     let hub = tokio::spawn(tmux::run(options(&core.settings()), known, ordered, reports));
     loop {
         let first = tokio::select! {

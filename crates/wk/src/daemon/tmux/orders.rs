@@ -2,29 +2,28 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use wk_api::{Problem, TmuxRepaired, TmuxServerView};
 use wk_holder::host;
 use wk_model::{Change, Life, Requester, Session, Stopped};
 use wk_server::{conflict, internal, unreachable};
 use wk_sources::tmux::{Order, Refused, ServerState};
 
-use super::super::core::{Core, failed};
+use super::{
+    super::core::{Core, failed},
+    Tmux,
+};
 
-fn orders(core: &Core) -> Result<&mpsc::Sender<Order>, Problem> {
-    core.tmux.orders.get().ok_or_else(|| unreachable("tmux is not watched yet".to_owned()))
-}
-
-async fn ask<T>(core: &Core, make: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Problem> {
+async fn ask<T>(tmux: &Tmux, make: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Problem> {
     let (answer, answered) = oneshot::channel();
     let ended = || internal("nobody watches tmux any more".to_owned());
-    orders(core)?.send(make(answer)).await.map_err(|_| ended())?;
+    tmux.orders.send(make(answer)).await.map_err(|_| ended())?;
     answered.await.map_err(|_| ended())
 }
 
 /// All servers there are, and how they are.
 pub(in crate::daemon) async fn list(core: &Core) -> Result<Vec<TmuxServerView>, Problem> {
-    let states = ask(core, Order::List).await?;
+    let states = ask(&core.tmux, Order::List).await?;
     Ok(states.iter().map(view).collect())
 }
 
@@ -34,7 +33,7 @@ pub(in crate::daemon) async fn repair(
     socket: Option<PathBuf>,
 ) -> Result<Vec<TmuxRepaired>, Problem> {
     let named = socket.clone();
-    let done = ask(core, |answer| Order::Repair { socket, answer }).await?;
+    let done = ask(&core.tmux, |answer| Order::Repair { socket, answer }).await?;
     if let Some(path) = named.filter(|_| done.is_empty()) {
         return Err(conflict(format!(
             "no tmux server is watched at `{}`: `wk tmux` lists them",
@@ -72,7 +71,7 @@ pub(in crate::daemon) async fn stop(
     let stopped = Change::SessionStopped(Stopped { by, grace_ms: 0 });
     core.journal_in_time(Some(id), stopped).await.map_err(failed)?;
     let (server, tmux_id) = (place.server, place.id.clone());
-    match ask(core, |answer| Order::Kill { server, id: tmux_id, answer }).await? {
+    match ask(&core.tmux, |answer| Order::Kill { server, id: tmux_id, answer }).await? {
         Ok(()) => Ok(()),
         Err(refused @ Refused::Unknown) => Err(unreachable(format!("session {id}: {refused}"))),
         Err(Refused::Cannot(why)) => Err(unreachable(format!("session {id}: tmux says: {why}"))),
@@ -96,5 +95,25 @@ fn view(state: &ServerState) -> TmuxServerView {
         reachable: state.reachable,
         answers: state.watched && state.reachable && !state.silent,
         why_not: state.why_not.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_asked_before_anybody_watches_waits_until_somebody_does() {
+        let tmux = Tmux::default();
+        let later = async {
+            tokio::task::yield_now().await;
+            let mut ordered = tmux.ordered.lock().unwrap().take().unwrap();
+            match ordered.recv().await {
+                Some(Order::List(answer)) => answer.send(Vec::new()).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (states, ()) = tokio::join!(ask(&tmux, Order::List), later);
+        assert_eq!(states.unwrap(), []);
     }
 }
