@@ -90,20 +90,15 @@ async fn killed_through_wrapper(lane: &Lane) -> Injected {
 }
 
 async fn killed_by_wrapper(lane: &Lane) -> Injected {
-    let script = "\"$MISBEHAVE\" sleep x & child=$!; sleep 0.1; kill -9 $child; wait $child";
-    let session = lane.script(script).await;
+    let kill = "sleep 0.1; kill -9 $child; wait $child";
+    let script = format!("echo me $$ here; \"$MISBEHAVE\" sleep x & child=$!; {kill}");
+    let session = lane.script(&script).await;
+    session.until_shows("here").await;
     // It is the session's own command that does it.
-    let pid = session.view().await.pid;
-    let expected = Expected::new(&session.id, &["self-killed", "killed"]).blind(&[
-        "killed",
-        "failed",
-        "unknown",
-        "self-killed",
-    ]);
-    Ok(vec![match pid {
-        Some(pid) => expected.at_most_by(pid),
-        None => expected.at_most_by(0),
-    }])
+    let pid = said(lane, &session.id).await?;
+    let causes = &["self-killed", "killed"];
+    let blind = &["killed", "failed", "unknown", "self-killed"];
+    Ok(vec![Expected::new(&session.id, causes).blind(blind).at_most_by(pid)])
 }
 
 async fn killed_by_two(lane: &Lane) -> Injected {

@@ -16,7 +16,7 @@ mod unsettled;
 mod verdict;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -48,18 +48,20 @@ struct Ended {
     exited: AttemptExited,
 }
 
-/// One that waits for its settled verdict.
-struct Pending {
-    ended: Ended,
-    /// When its end was heard here.
-    since: Instant,
+/// A session and its attempt.
+type Key = (SessionId, u32);
+
+impl Ended {
+    fn key(&self) -> Key {
+        (self.session_id, self.exited.attempt)
+    }
 }
 
 /// Examines whatever ends, until the daemon does.
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let (found, mut examined) = mpsc::channel(WAITING);
-    let mut coroner = Coroner { core, found, begun: HashSet::new(), pending: Vec::new() };
+    let mut coroner = Coroner { core, found, begun: HashMap::new(), pending: Vec::new() };
     for session in coroner.core.journal.live() {
         coroner.core.scene.keep_living(&session);
     }
@@ -98,9 +100,10 @@ struct Coroner {
     core: Arc<Core>,
     /// An end with its first verdict, and whether that is the last.
     found: mpsc::Sender<(Ended, bool)>,
-    /// Attempts whose verdict is under way.
-    begun: HashSet<(SessionId, u32)>,
-    pending: Vec<Pending>,
+    /// Attempts whose verdict is under way, and when their end was heard of.
+    begun: HashMap<Key, Instant>,
+    /// Those that wait for their settled verdict.
+    pending: Vec<Ended>,
 }
 
 impl Coroner {
@@ -122,9 +125,11 @@ impl Coroner {
 
     /// Examines an end for the first time.
     fn begin(&mut self, ended: Ended) {
-        if !self.begun.insert((ended.session_id, ended.exited.attempt)) {
+        let key = ended.key();
+        if self.begun.contains_key(&key) {
             return;
         }
+        self.begun.insert(key, Instant::now());
         let (core, found) = (self.core.clone(), self.found.clone());
         tokio::spawn(async move {
             let settled = first(&core, &ended).await;
@@ -136,49 +141,49 @@ impl Coroner {
     /// Waits for others that may have died with it.
     fn wait(&mut self, ended: Ended, settled: bool) {
         if settled {
-            self.begun.remove(&(ended.session_id, ended.exited.attempt));
+            self.begun.remove(&ended.key());
             forget(&self.core, &ended);
         } else {
-            self.pending.push(Pending { ended, since: Instant::now() });
+            self.pending.push(ended);
         }
     }
 
-    /// When the oldest chain of deaths is over.
+    /// When the oldest chain of deaths is over: not before all of it have their first verdicts.
     fn due(&self) -> Option<Instant> {
-        let first = self.pending.iter().map(|pending| pending.since).min()?;
-        let window = self.core.settings().deaths.window;
-        let last = self.chain().last().map_or(first, |last| last.since);
-        Some((last + window).min(first + LONGEST_CHAIN))
+        let chain = self.chain();
+        let (first, last) = (chain.first()?.1, chain.last()?.1);
+        let longest = first + LONGEST_CHAIN;
+        if chain.iter().all(|(key, _)| self.is_pending(key)) {
+            Some((last + self.core.settings().deaths.window).min(longest))
+        } else {
+            Some(longest)
+        }
     }
 
-    /// The deaths that follow each other within the window, from the first that was heard of.
-    fn chain(&self) -> Vec<&Pending> {
+    /// The ends that were heard of one after the other within the window: the oldest such chain
+    /// in which one waits to be settled.
+    fn chain(&self) -> Vec<(Key, Instant)> {
         let window = self.core.settings().deaths.window;
-        let mut all: Vec<_> = self.pending.iter().collect();
-        all.sort_by_key(|pending| pending.since);
-        let mut chain: Vec<&Pending> = Vec::new();
-        for pending in all {
-            if chain.last().is_some_and(|last| pending.since - last.since > window) {
-                break;
-            }
-            chain.push(pending);
-        }
-        chain
+        let mut all: Vec<(Key, Instant)> = self.begun.iter().map(|(key, at)| (*key, *at)).collect();
+        all.sort_by_key(|(key, at)| (*at, *key));
+        let mut chains = all.chunk_by(|(_, one), (_, next)| *next - *one <= window);
+        let waits = |chain: &&[(Key, Instant)]| chain.iter().any(|(key, _)| self.is_pending(key));
+        chains.find(waits).map(<[_]>::to_vec).unwrap_or_default()
+    }
+
+    fn is_pending(&self, key: &Key) -> bool {
+        self.pending.iter().any(|ended| ended.key() == *key)
     }
 
     /// Settles the verdicts of the oldest chain.
     fn settle(&mut self) {
-        let chain: HashSet<_> = self
-            .chain()
-            .iter()
-            .map(|pending| (pending.ended.session_id, pending.ended.exited.attempt))
-            .collect();
-        let is_due = |pending: &mut Pending| {
-            chain.contains(&(pending.ended.session_id, pending.ended.exited.attempt))
-        };
-        let due: Vec<Pending> = self.pending.extract_if(.., is_due).collect();
-        self.begun.retain(|begun| !chain.contains(begun));
-        tokio::spawn(settle(self.core.clone(), due.into_iter().map(|one| one.ended).collect()));
+        let chain: HashSet<Key> = self.chain().into_iter().map(|(key, _)| key).collect();
+        let due: Vec<Ended> =
+            self.pending.extract_if(.., |ended| chain.contains(&ended.key())).collect();
+        for ended in &due {
+            self.begun.remove(&ended.key());
+        }
+        tokio::spawn(settle(self.core.clone(), due));
     }
 }
 
