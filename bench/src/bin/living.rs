@@ -136,7 +136,7 @@ impl Trouble {
     }
 
     fn round(&mut self, round: usize) -> anyhow::Result<()> {
-        let stopped = (round % 4 == 0).then(|| round / 4 % SERVERS);
+        let stopped = round.is_multiple_of(4).then_some(round / 4 % SERVERS);
         let until =
             Instant::now() + [5000, 200, 2000, 1000].map(Duration::from_millis)[round / 4 % 4];
         if let Some(stopped) = stopped {
@@ -263,7 +263,7 @@ impl Trouble {
     fn repair(&mut self, index: usize, round: usize) -> anyhow::Result<()> {
         let server = self.servers[index].clone();
         self.until_server(server.pid, |seen| !seen.reachable)?;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             server.signal(Signal::USR1)?;
         } else {
             self.yard.house.ask(["tmux", "repair"])?;
