@@ -200,7 +200,8 @@ async fn destroyed_unattached(lane: &Lane) -> Injected {
         // Some versions do, now and then: the verdict says so, and is right.
         return Err("tmux itself crashed of it".to_owned());
     }
-    Ok(vec![Expected::new(&id, &["tmux-option"]).blind(&["tmux-option", "unknown"])])
+    let blind = &["tmux-option", "tmux-kill", "unknown"];
+    Ok(vec![Expected::new(&id, &["tmux-option"]).blind(blind)])
 }
 
 fn attached(server: &Server) -> bool {

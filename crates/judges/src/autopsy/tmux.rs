@@ -51,8 +51,10 @@ pub(super) fn ended(case: &Case) -> Option<Finding> {
         return None;
     }
     let summary = "its tmux server closed its pane, and lives";
+    // An option that was set a moment before looks the same to who did not look on.
+    let confidence = if case.is_covered() { Confidence::Likely } else { Confidence::Possible };
     Some(
-        Finding::new(Cause::TmuxKill, Confidence::Likely, summary)
+        Finding::new(Cause::TmuxKill, confidence, summary)
             .misses("no client that asked tmux for it was seen: tmux's own log may name it")
             .advises(keep(case)),
     )

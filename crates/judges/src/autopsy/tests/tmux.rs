@@ -318,7 +318,7 @@ fn without_a_witness_tmux_is_asked() {
             Certain,
             None,
         ),
-        ("its shell was hung up", blind(hung_up(vec![])), TmuxKill, Likely, None),
+        ("its shell was hung up", blind(hung_up(vec![])), TmuxKill, Possible, None),
         (
             "an option",
             blind(with_option(in_tmux(Ending::Gone, true, vec![]), "destroy-unattached")),
