@@ -176,5 +176,7 @@ fn surround(command: &mut Command, places: &Places, more: &[(&'static str, PathB
         .env("WK_STATE_DIR", &places.state)
         .env("WK_RUNTIME_DIR", &places.runtime)
         .env("WK_CONFIG", &places.config)
+        // The peers' tmux servers are not a measure's own to watch.
+        .env("TMUX_TMPDIR", &places.runtime)
         .envs(more.iter().map(|(name, value)| (name, value)));
 }
