@@ -71,6 +71,10 @@ pub struct SessionView {
     pub python_version: Option<String>,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
+    /// What its agent's transcript counts so far: `input, output, cache_read, cache_creation,
+    /// messages, model, cost_usd`.
+    #[schema(value_type = Option<Object>)]
+    pub tokens: Option<Value>,
     /// False: pipes, stdout and stderr apart.
     pub terminal: bool,
     /// What its tmux session is, for kind `tmux`.

@@ -71,7 +71,8 @@ impl Part {
             | Change::SessionClosed { .. }
             | Change::SessionRemoved { .. }
             | Change::VerdictReached(_)
-            | Change::SessionRenamed { .. } => Self::Moves,
+            | Change::SessionRenamed { .. }
+            | Change::TokensCounted(_) => Self::Moves,
             Change::OutputGap(_)
             | Change::LimitWarning(_)
             | Change::LimitExceeded(_)
@@ -98,7 +99,16 @@ impl Part {
             | Change::TmuxServerSeen(_)
             | Change::TmuxServerGone(_)
             | Change::TmuxHealth(_)
-            | Change::TmuxLayoutChanged(_) => Self::None,
+            | Change::TmuxLayoutChanged(_)
+            | Change::ToolStarted(_)
+            | Change::ToolFinished(_)
+            | Change::Prompt(_)
+            | Change::Compaction(_)
+            | Change::PermissionWaited(_)
+            | Change::SubagentStarted(_)
+            | Change::SubagentFinished(_)
+            | Change::Hook(_)
+            | Change::ShellCommand(_) => Self::None,
         }
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use wk_model::{
     Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Seq, Session, SessionId, Stopped,
-    Time, VerdictSummary,
+    Time, Tokens, VerdictSummary,
 };
 
 use crate::{
@@ -45,6 +45,8 @@ struct State {
     usage: Option<HolderUsage>,
     renamed: Option<String>,
     verdict: Option<VerdictSummary>,
+    #[serde(default)]
+    tokens: Option<Tokens>,
     removed: bool,
     changed_at: Time,
 }
@@ -71,6 +73,7 @@ pub(crate) fn read_session(row: &Row<'_>) -> rusqlite::Result<Arc<Session>> {
         usage: state.usage,
         renamed: state.renamed,
         verdict: state.verdict,
+        tokens: state.tokens,
         removed: state.removed,
         changed_at: state.changed_at,
     }))
@@ -229,6 +232,7 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         usage,
         renamed,
         verdict,
+        tokens,
         removed,
         changed_at,
     } = session;
@@ -248,6 +252,7 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         usage: *usage,
         renamed: renamed.clone(),
         verdict: verdict.clone(),
+        tokens: tokens.clone(),
         removed: *removed,
         changed_at: *changed_at,
     })

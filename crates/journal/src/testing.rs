@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::{Map, json};
 use wk_model::{
     Admitted, Alternative, Ancestor, AttemptExited, AttemptStarted, Before, BootId, BreakerClosed,
-    BreakerOpened, Category, Cause, Change, CommandSeen, Condition, Confidence, Created, Culprit,
-    DeathDetected, Delivery, Draft, Ending, Event, EvidenceLine, ExitSeen, FailurePattern,
-    HealthChanged, HealthOptions, HeldLimit, HolderUsage, JournalGap, Kind, LastMove, LimitKind,
-    LimitReached, Limits, MassDeath, Mechanism, Moment, OnFinishEnded, OnFinishStarted, OnStale,
-    OomVictimSeen, Orphan, Outcome, OutputGap, Parked, ProcessId, ProcessUse, Queued, Recovering,
-    RecoveryOptions, Requester, Resized, Restarted, Scope, ScopeKind, SeenProcess, Seq, Session,
-    SessionId, SignalSeen, Source, Stopped, Summary, Target, Time, TmuxHealth, TmuxLayout,
-    TmuxPane, TmuxServerGone, TmuxServerSeen, TmuxWindow, Unreachable, Verdict, WaitsFor,
-    WitnessLost, WitnessStarted,
+    BreakerOpened, Category, Cause, Change, CommandSeen, Compaction, Condition, Confidence,
+    Created, Culprit, DeathDetected, Delivery, Draft, Ending, Event, EvidenceLine, Excerpt,
+    ExitSeen, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage, Hook,
+    JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, MassDeath, Mechanism, Moment,
+    OnFinishEnded, OnFinishStarted, OnStale, OomVictimSeen, Orphan, Outcome, OutputGap, Parked,
+    PermissionWaited, ProcessId, ProcessUse, Prompt, Queued, Recovering, RecoveryOptions, Reported,
+    Requester, Resized, Restarted, Scope, ScopeKind, SeenProcess, Seq, Session, SessionId,
+    ShellCommand, SignalSeen, Source, Stopped, Subagent, Summary, Target, Time, TmuxHealth,
+    TmuxLayout, TmuxPane, TmuxServerGone, TmuxServerSeen, TmuxWindow, Tokens, ToolFinished,
+    ToolOutcome, ToolStarted, Unreachable, Verdict, WaitsFor, WitnessLost, WitnessStarted,
 };
 
 use crate::Journal;
@@ -22,6 +23,14 @@ pub(crate) const START: i64 = 1_762_838_432_521;
 
 pub(crate) fn boot(number: u32) -> BootId {
     format!("{number:032x}").parse().unwrap()
+}
+
+fn excerpt() -> Excerpt {
+    Excerpt { text: Some("cargo test".to_owned()), bytes: 10 }
+}
+
+fn subagent() -> Subagent {
+    Subagent { agent_id: "a1".to_owned(), agent_type: Some("Explore".to_owned()) }
 }
 
 pub(crate) fn id(number: u64) -> SessionId {
@@ -265,6 +274,42 @@ pub(crate) fn every_change() -> Vec<Change> {
             }],
         }),
         Change::SessionRenamed { name: "web-2".to_owned() },
+        Change::ToolStarted(Box::new(ToolStarted {
+            tool: "Bash".to_owned(),
+            tool_use_id: Some("toolu_1".to_owned()),
+            agent_id: None,
+            input: excerpt(),
+        })),
+        Change::ToolFinished(Box::new(ToolFinished {
+            tool: "Bash".to_owned(),
+            tool_use_id: Some("toolu_1".to_owned()),
+            agent_id: None,
+            outcome: ToolOutcome::Failed,
+            duration_ms: Some(12),
+            error: Some("exit code 1".to_owned()),
+            output: excerpt(),
+        })),
+        Change::Prompt(Prompt { prompt: excerpt() }),
+        Change::Compaction(Compaction { trigger: Some("auto".to_owned()), finished: true }),
+        Change::PermissionWaited(PermissionWaited {
+            tool: Some("Bash".to_owned()),
+            agent_id: Some("a1".to_owned()),
+            message: None,
+        }),
+        Change::SubagentStarted(subagent()),
+        Change::SubagentFinished(subagent()),
+        Change::Hook(Box::new(Hook {
+            event: "Notification".to_owned(),
+            agent: Some("claude".to_owned()),
+            payload: json!({"message": "waits"}),
+            payload_bytes: 19,
+        })),
+        Change::ShellCommand(ShellCommand {
+            command: Some("make".to_owned()),
+            exit_code: Some(2),
+            duration_ms: Some(100),
+        }),
+        Change::TokensCounted(Tokens { input: 10, output: 20, messages: 1, ..Tokens::default() }),
         Change::ConfigReloaded,
         Change::DaemonStarted { process: process(5), version: "0.1.0".to_owned() },
         Change::DaemonStopped,
@@ -408,6 +453,14 @@ pub(crate) fn sessions_in_each_state() -> Vec<Session> {
 
 fn full_creation() -> Created {
     Created {
+        reported: Some(Reported {
+            verified: true,
+            heartbeat: true,
+            remote: false,
+            client_time: None,
+        }),
+        shell_type: Some("bash".to_owned()),
+        python_version: Some("3.13.0".to_owned()),
         name: Some("web".to_owned()),
         session_kind: Kind::Agent,
         command: vec!["npm".to_owned(), "start".to_owned()],

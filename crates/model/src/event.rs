@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Admitted, BreakerClosed, BreakerOpened, CommandSeen, DeathDetected, Ending, ExitSeen,
-    HealthChanged, HealthOptions, HeldLimit, Kind, LimitKind, LimitReached, Limits, MassDeath,
-    Moment, OomVictimSeen, Parked, ProcessId, Queued, Recovering, RecoveryOptions, SessionId,
-    SignalSeen, Summary, Time, TmuxHealth, TmuxLayout, TmuxPlace, TmuxServerGone, TmuxServerSeen,
-    Verdict, WitnessLost, WitnessStarted,
+    Admitted, BreakerClosed, BreakerOpened, CommandSeen, Compaction, DeathDetected, Ending,
+    ExitSeen, HealthChanged, HealthOptions, HeldLimit, Hook, Kind, LimitKind, LimitReached, Limits,
+    MassDeath, Moment, OomVictimSeen, Parked, PermissionWaited, ProcessId, Prompt, Queued,
+    Recovering, RecoveryOptions, Reported, SessionId, ShellCommand, SignalSeen, Subagent, Summary,
+    Time, TmuxHealth, TmuxLayout, TmuxPlace, TmuxServerGone, TmuxServerSeen, Tokens, ToolFinished,
+    ToolStarted, Verdict, WitnessLost, WitnessStarted,
 };
 
 /// An event's place in the journal; the first is 1.
@@ -152,6 +153,21 @@ pub enum Change {
     SessionRenamed {
         name: String,
     },
+    /// An agent is about to use a tool.
+    ToolStarted(Box<ToolStarted>),
+    ToolFinished(Box<ToolFinished>),
+    Prompt(Prompt),
+    Compaction(Compaction),
+    /// An agent waits for a permission.
+    PermissionWaited(PermissionWaited),
+    SubagentStarted(Subagent),
+    SubagentFinished(Subagent),
+    /// Any other hook that an agent called.
+    Hook(Box<Hook>),
+    /// A command in a tracked shell has ended.
+    ShellCommand(ShellCommand),
+    /// What its transcript counts so far.
+    TokensCounted(Tokens),
     ConfigReloaded,
     DaemonStarted {
         process: ProcessId,
@@ -214,6 +230,16 @@ impl Change {
             Self::TmuxHealth(_) => "tmux_health",
             Self::TmuxLayoutChanged(_) => "tmux_layout_changed",
             Self::SessionRenamed { .. } => "session_renamed",
+            Self::ToolStarted(_) => "tool_started",
+            Self::ToolFinished(_) => "tool_finished",
+            Self::Prompt(_) => "prompt",
+            Self::Compaction(_) => "compaction",
+            Self::PermissionWaited(_) => "permission_waited",
+            Self::SubagentStarted(_) => "subagent_started",
+            Self::SubagentFinished(_) => "subagent_finished",
+            Self::Hook(_) => "hook",
+            Self::ShellCommand(_) => "shell_command",
+            Self::TokensCounted(_) => "tokens_counted",
             Self::ConfigReloaded => "config_reloaded",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopped => "daemon_stopped",
@@ -255,6 +281,14 @@ pub struct Created {
     pub after: Option<SessionId>,
     /// It was found, not started: nobody of ours holds it, and it is never ended unasked.
     pub watched: bool,
+    /// It is known from a client's word only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
+    /// What a tracked shell is, e.g. `bash` or `MahavishnuShell`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub python_version: Option<String>,
     /// For kind `tmux`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tmux: Option<TmuxPlace>,

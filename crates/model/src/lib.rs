@@ -4,6 +4,7 @@
 //! always rebuilds the same sessions. Everything else in the house depends on this room;
 //! it depends on nobody.
 
+mod agent;
 mod cause;
 mod event;
 mod health;
@@ -23,6 +24,10 @@ mod tmux;
 mod verdict;
 mod witnessed;
 
+pub use agent::{
+    Compaction, Excerpt, Hook, PermissionWaited, Prompt, Reported, ShellCommand, Subagent, Tokens,
+    ToolFinished, ToolOutcome, ToolStarted,
+};
 pub use cause::{Cause, Confidence, ScopeKind};
 pub use event::{
     AttemptExited, AttemptStarted, Change, Created, Draft, Event, HolderUsage, JournalGap,

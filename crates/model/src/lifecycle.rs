@@ -74,6 +74,8 @@ pub enum Ending {
     Rebooted,
     /// It is gone, and whoever waited for it was not one of ours.
     Gone,
+    /// Whoever told of it said that it is over.
+    Closed,
     /// It was given up before an attempt ran.
     NeverRan {
         why: String,
@@ -89,6 +91,7 @@ impl Ending {
             | Self::HolderLost
             | Self::Rebooted
             | Self::Gone
+            | Self::Closed
             | Self::NeverRan { .. } => None,
         }
     }
@@ -108,6 +111,7 @@ impl Ending {
             Self::Signaled { signal, .. } => 128 + signal,
             // Nobody knows; 1 is "failed", and not a signal that never was.
             Self::HolderLost | Self::Rebooted | Self::Gone | Self::NeverRan { .. } => 1,
+            Self::Closed => 0,
         }
     }
 
@@ -123,7 +127,7 @@ impl Ending {
             (None, Self::ExecFailed { .. } | Self::Rebooted) => Outcome::Failed,
             (None, Self::NeverRan { .. }) => Outcome::Cancelled,
             (None, _) if stopped => Outcome::Cancelled,
-            (None, Self::Exited { code: 0 }) => Outcome::Completed,
+            (None, Self::Exited { code: 0 } | Self::Closed) => Outcome::Completed,
             // A shell returns its last command's code: that says nothing of the session.
             (None, Self::Exited { .. }) if matches!(kind, Kind::Shell | Kind::Tmux) => {
                 Outcome::Completed

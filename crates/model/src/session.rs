@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Admitted, AttemptExited, AttemptStarted, Change, Condition, Created, Ended, Ending, Event,
     HeldLimit, HolderUsage, Life, Outcome, Parked, Phase, Queued, Recovering, Recovery, Restarted,
-    Seq, SessionId, Status, Stopped, Time, Verdict, VerdictSummary, Wait,
+    Seq, SessionId, Status, Stopped, Time, Tokens, Verdict, VerdictSummary, Wait,
 };
 
 /// All that the journal knows of one session.
@@ -66,6 +66,9 @@ pub struct Session {
     /// Why the latest attempt ended.
     #[serde(default)]
     pub verdict: Option<VerdictSummary>,
+    /// What its agent's transcript counts so far.
+    #[serde(default)]
+    pub tokens: Option<Tokens>,
     #[serde(default)]
     pub removed: bool,
     /// When the last event happened that this state knows of.
@@ -110,6 +113,7 @@ impl Session {
             usage: None,
             renamed: None,
             verdict: None,
+            tokens: None,
             removed: false,
             changed_at: event.at.time,
         })
@@ -156,6 +160,7 @@ impl Session {
             Change::HealthChanged(health) => self.conditions.clone_from(&health.conditions),
             Change::VerdictReached(verdict) => return self.judge(verdict),
             Change::SessionRenamed { name } => self.renamed = Some(name.clone()),
+            Change::TokensCounted(tokens) => self.tokens = Some(tokens.clone()),
             Change::SessionClosed { .. } => return self.close(),
             Change::SessionRemoved { .. } if !self.is_ended() => {
                 return Err("the session has not ended".into());
@@ -182,6 +187,15 @@ impl Session {
             | Change::TmuxServerGone(_)
             | Change::TmuxHealth(_)
             | Change::TmuxLayoutChanged(_)
+            | Change::ToolStarted(_)
+            | Change::ToolFinished(_)
+            | Change::Prompt(_)
+            | Change::Compaction(_)
+            | Change::PermissionWaited(_)
+            | Change::SubagentStarted(_)
+            | Change::SubagentFinished(_)
+            | Change::Hook(_)
+            | Change::ShellCommand(_)
             | Change::ConfigReloaded
             | Change::DaemonStarted { .. }
             | Change::DaemonStopped

@@ -77,9 +77,10 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         labels: created.labels.clone(),
         agent_id: created.agent_id.clone(),
         component_name: created.component_name.clone(),
-        shell_type: None,
-        python_version: None,
+        shell_type: created.shell_type.clone(),
+        python_version: created.python_version.clone(),
         metadata: created.metadata.clone(),
+        tokens: session.tokens.as_ref().and_then(|tokens| serde_json::to_value(tokens).ok()),
         terminal: created.terminal,
         tmux: created.tmux.as_ref().map(|place| tmux(place, session)),
         recording: created.recorded.then(|| Recording {
@@ -184,7 +185,7 @@ fn error(ending: &Ending) -> Option<String> {
         Ending::Rebooted => Some("the machine went down".into()),
         Ending::NeverRan { why } => Some(why.clone()),
         Ending::Gone => Some("it is gone; nobody of ours waited for its end".into()),
-        Ending::Exited { .. } | Ending::Signaled { .. } => None,
+        Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Closed => None,
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn session() -> SessionView {
         shell_type: None,
         python_version: None,
         metadata: serde_json::Map::new(),
+        tokens: None,
         terminal: true,
         tmux: None,
         recording: Some(Recording {

@@ -50,6 +50,7 @@ fn own(case: &Case) -> Vec<EvidenceLine> {
         Ending::HolderLost => own("journal", "its holder is gone".to_owned()),
         Ending::Gone if case.end == End::Unknown => own("journal", ended(case.end)),
         Ending::Gone => own("journal", format!("it {}", ended(case.end))),
+        Ending::Closed => own("journal", "its client said that it is over".to_owned()),
         Ending::Rebooted => own("journal", "the machine was started anew".to_owned()),
         Ending::NeverRan { why } => own("journal", plain(why)),
     });
