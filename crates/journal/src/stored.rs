@@ -314,7 +314,7 @@ mod tests {
     /// Journals hold this for years: a line here may gain fields, and change in no other way.
     #[rustfmt::skip]
     const STORED: &[(&str, &str)] = &[
-        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","watched":false,"on_finish":true,"idempotency_key":"key-1"}"#),
+        ("session_created", r#"{"name":"web","session_kind":"agent","command":["npm","start"],"working_directory":"/srv","uid":1000,"username":"ann","hostname":"host","platform":"linux","parent_id":"4hmasw9nf6yy","external_id":"x-1","template":"server","labels":{"team":"red"},"agent_id":"agent-1","component_name":"api","metadata":{"ticket":7},"terminal":true,"recorded":true,"keep_descendants":false,"limits":{"time_ms":60000},"recovery":{"enabled":true,"retries":3,"delay_ms":2000,"max_delay_ms":300000,"deadline_ms":1800000,"healthy_after_ms":60000,"retry_memory":false,"restore":true,"patterns":[{"category":"rate_limit","screen":"usage limit reached"}]},"health":{"interval_ms":5000,"on_stale":"stop"},"after":"4hmasw9nf6yy","watched":false,"reported":{"verified":true,"heartbeat":true,"remote":false,"client_time":null},"shell_type":"bash","python_version":"3.13.0","on_finish":true,"idempotency_key":"key-1"}"#),
         ("session_queued", r#"{"waits_for":{"what":"slot","scope":"overall"}}"#),
         ("session_admitted", r#"{"attempt":1,"instance":"work"}"#),
         ("attempt_started", r#"{"attempt":1,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":7,"start_time":1234},"holder":{"boot":"00000000-0000-0000-0000-000000000001","pid":6,"start_time":1234},"cgroup":"wk/a","cols":80,"rows":24,"limits":[{"limit":"memory","value":1024,"mechanism":"cgroup_v1"}]}"#),
@@ -355,11 +355,21 @@ mod tests {
         ("tmux_health", r#"{"server":{"boot":"00000000-0000-0000-0000-000000000001","pid":8,"start_time":1234},"socket":"/tmp/tmux-1000/default","sessions":2,"processes":5,"memory_bytes":4096,"age_seconds":60,"socket_exists":true}"#),
         ("tmux_layout_changed", r#"{"windows":[{"index":0,"name":"sh","layout":"b25d,80x24,0,0,0","active":true,"panes":[{"id":"%0","index":0,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"tty":"/dev/pts/3","working_directory":"/srv","start_command":"","current_command":"sleep","current_argv":["sleep","60"]}]}]}"#),
         ("session_renamed", r#"{"name":"web-2"}"#),
+        ("tool_started", r#"{"tool":"Bash","tool_use_id":"toolu_1","agent_id":null,"input":{"text":"cargo test","bytes":10}}"#),
+        ("tool_finished", r#"{"tool":"Bash","tool_use_id":"toolu_1","agent_id":null,"outcome":"failed","duration_ms":12,"error":"exit code 1","output":{"text":"cargo test","bytes":10}}"#),
+        ("prompt", r#"{"prompt":{"text":"cargo test","bytes":10}}"#),
+        ("compaction", r#"{"trigger":"auto","finished":true}"#),
+        ("permission_waited", r#"{"tool":"Bash","agent_id":"a1","message":null}"#),
+        ("subagent_started", r#"{"agent_id":"a1","agent_type":"Explore"}"#),
+        ("subagent_finished", r#"{"agent_id":"a1","agent_type":"Explore"}"#),
+        ("hook", r#"{"event":"Notification","agent":"claude","payload":{"message":"waits"},"payload_bytes":19}"#),
+        ("shell_command", r#"{"command":"make","exit_code":2,"duration_ms":100}"#),
+        ("tokens_counted", r#"{"input":10,"output":20,"cache_read":0,"cache_creation":0,"messages":1,"model":null,"cost_usd":null}"#),
         ("config_reloaded", r#"{}"#),
         ("daemon_started", r#"{"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":5,"start_time":1234},"version":"0.1.0"}"#),
         ("daemon_stopped", r#"{}"#),
         ("journal_gap", r#"{"events":3,"reason":"full disk"}"#),
-        ("tool_started", r#"{"text":"cargo test"}"#),
+        ("note_taken", r#"{"text":"cargo test"}"#),
     ];
 
     #[test]

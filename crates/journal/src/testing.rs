@@ -127,9 +127,9 @@ pub(crate) fn removed() -> Change {
     Change::SessionRemoved { by: requester() }
 }
 
-pub(crate) fn hook(text: &str) -> Change {
+pub(crate) fn note(text: &str) -> Change {
     let data = Map::from_iter([("text".to_owned(), json!(text))]);
-    Change::Other { kind: "tool_started".to_owned(), data }
+    Change::Other { kind: "note_taken".to_owned(), data }
 }
 
 /// A session's whole life.
@@ -314,7 +314,7 @@ pub(crate) fn every_change() -> Vec<Change> {
         Change::DaemonStarted { process: process(5), version: "0.1.0".to_owned() },
         Change::DaemonStopped,
         Change::JournalGap(JournalGap { events: Some(3), reason: "full disk".to_owned() }),
-        hook("cargo test"),
+        note("cargo test"),
     ]
 }
 

@@ -67,7 +67,7 @@ pub struct Session {
     #[serde(default)]
     pub verdict: Option<VerdictSummary>,
     /// What its agent's transcript counts so far.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Tokens>,
     #[serde(default)]
     pub removed: bool,

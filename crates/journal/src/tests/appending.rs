@@ -30,7 +30,7 @@ fn a_number_of_a_source_is_taken_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     let journal = open(&path);
-    let event = |number| numbered("holder/a/1", number, draft(None, number, hook("x")));
+    let event = |number| numbered("holder/a/1", number, draft(None, number, note("x")));
 
     // Twice in one batch, again in another, and one that fills a hole.
     let first = journal.append_blocking(vec![event(1), event(5), event(1)]).unwrap();
@@ -43,7 +43,7 @@ fn a_number_of_a_source_is_taken_once() {
     assert_eq!(journal.source_seq(&Source("holder/a/1".into())).unwrap(), 5);
     assert_eq!(journal.source_seq(&Source("holder/b/1".into())).unwrap(), 0);
     assert_eq!(journal.append_blocking(vec![event(3)]).unwrap(), [Taken::Known(Seq(3))]);
-    let unnumbered = draft(None, 9, hook("next"));
+    let unnumbered = draft(None, 9, note("next"));
     let next = wk_model::Draft { source: Source("holder/a/1".into()), ..unnumbered };
     journal.append_blocking(vec![next]).unwrap();
     assert_eq!(journal.source_seq(&Source("holder/a/1".into())).unwrap(), 6);
@@ -60,7 +60,7 @@ fn a_known_idempotency_key_refuses_the_whole_batch_and_no_other() {
     };
     journal.append_blocking(vec![keyed(1, "k")]).unwrap();
 
-    let again = journal.append_blocking(vec![draft(None, 2, hook("x")), keyed(2, "k")]);
+    let again = journal.append_blocking(vec![draft(None, 2, note("x")), keyed(2, "k")]);
     assert!(matches!(again, Err(JournalError::Duplicate { session_id }) if session_id == id(1)));
     // Within one batch as well.
     let twice = journal.append_blocking(vec![keyed(3, "j"), keyed(4, "j")]);
@@ -110,18 +110,18 @@ fn what_cannot_be_stored_is_refused_before_it_is_sent() {
     let long = "x".repeat(300);
     let other = |kind: &str| Change::Other { kind: kind.to_owned(), data: Map::new() };
     for (case, draft) in [
-        ("a huge payload", draft(None, 1, hook(&"x".repeat(5 << 20)))),
+        ("a huge payload", draft(None, 1, note(&"x".repeat(5 << 20)))),
         ("a long kind", draft(None, 1, other(&long))),
-        ("a long source", numbered(&long, 1, draft(None, 1, hook("x")))),
-        ("a huge number", numbered("a", u64::MAX, draft(None, 1, hook("x")))),
+        ("a long source", numbered(&long, 1, draft(None, 1, note("x")))),
+        ("a huge number", numbered("a", u64::MAX, draft(None, 1, note("x")))),
     ] {
         let refused = journal.append_blocking(vec![draft]);
         assert!(matches!(refused, Err(JournalError::BadDraft { .. })), "{case}");
     }
     // The highest number of all leaves none for the next.
-    let highest = numbered("a", i64::MAX as u64, draft(None, 1, hook("x")));
+    let highest = numbered("a", i64::MAX as u64, draft(None, 1, note("x")));
     journal.append_blocking(vec![highest]).unwrap();
-    let next = wk_model::Draft { source: Source("a".into()), ..draft(None, 1, hook("x")) };
+    let next = wk_model::Draft { source: Source("a".into()), ..draft(None, 1, note("x")) };
     assert!(matches!(journal.append_blocking(vec![next]), Err(JournalError::BadDraft { .. })));
     assert_eq!(journal.last(), Seq(1));
 }

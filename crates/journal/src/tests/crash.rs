@@ -43,7 +43,7 @@ fn what_was_acknowledged_outlives_a_kill() {
         assert!(events.len() as u64 >= acknowledged && acknowledged > taken);
         assert!(events.iter().zip(1..).all(|(event, number)| event.seq.0 == number));
         taken = events.len() as u64;
-        let again = numbered("child", taken, draft(None, taken, hook("again")));
+        let again = numbered("child", taken, draft(None, taken, note("again")));
         assert!(matches!(journal.append_blocking(vec![again]).unwrap()[..], [Taken::Known(_)]));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert_eq!(runtime.block_on(journal.rebuild()).unwrap().differing, []);
@@ -60,7 +60,7 @@ fn appends_until_it_is_killed() {
     let mut out = std::io::stdout();
     loop {
         let session = id(number);
-        let changes = [created("a"), hook("x"), started(1), hook("y"), exited(1, 0)];
+        let changes = [created("a"), note("x"), started(1), note("y"), exited(1, 0)];
         let batch: Vec<_> = changes
             .into_iter()
             .map(|change| {

@@ -18,7 +18,7 @@ async fn a_full_disk_refuses_whole_batches_and_is_remembered_as_a_gap() {
     // SQLite raises a limit that is below the present size up to that size.
     limit(&journal, 1).await;
     let large =
-        || (0..40).map(|n| draft(id(1), 10 + n, hook(&"x".repeat(2000)))).collect::<Vec<_>>();
+        || (0..40).map(|n| draft(id(1), 10 + n, note(&"x".repeat(2000)))).collect::<Vec<_>>();
 
     assert!(matches!(journal.append(large()).await, Err(JournalError::Full { .. })));
     let mut outbox = large();
@@ -41,7 +41,7 @@ async fn a_full_disk_refuses_whole_batches_and_is_remembered_as_a_gap() {
     assert_eq!(events[0].change, Change::JournalGap(gap));
     assert_eq!(journal.session(id(1)).unwrap().unwrap().attempt, 1);
     // Said once.
-    journal.append(vec![draft(None, 70, hook("x"))]).await.unwrap();
+    journal.append(vec![draft(None, 70, note("x"))]).await.unwrap();
     let query = EventQuery { kinds: vec!["journal_gap".into()], ..EventQuery::default() };
     assert_eq!(journal.events(&query).unwrap().len(), 1);
     assert_eq!(journal.rebuild().await.unwrap().differing, []);
@@ -56,7 +56,7 @@ async fn a_writer_that_panics_leaves_nobody_waiting() {
     journal.inbox.send(Message::Panic).await.unwrap();
 
     assert!(matches!(subscription.next().await, Err(JournalError::Closed)));
-    let append = journal.append(vec![draft(None, 1, hook("x"))]).await;
+    let append = journal.append(vec![draft(None, 1, note("x"))]).await;
     assert!(matches!(append, Err(JournalError::Closed)));
     assert!(matches!(journal.rebuild().await, Err(JournalError::Closed)));
     // What is on disk can still be read.

@@ -47,7 +47,7 @@ async fn a_creation_may_come_last() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder.path().join("journal.db"));
     journal.append(vec![draft(id(1), 2, exited(1, 0))]).await.unwrap();
-    journal.append(vec![draft(id(1), 1, started(1)), draft(id(1), 3, hook("x"))]).await.unwrap();
+    journal.append(vec![draft(id(1), 1, started(1)), draft(id(1), 3, note("x"))]).await.unwrap();
     assert_eq!(journal.session(id(1)).unwrap(), None);
     assert!(journal.live().is_empty());
 
@@ -151,7 +151,7 @@ fn arbitrary_draft() -> impl Strategy<Value = (u64, u32, Change)> {
         (1..200u16).prop_map(resized),
         Just(stopped()),
         Just(removed()),
-        Just(hook("x")),
+        Just(note("x")),
         prop::sample::select(every_change()),
     ];
     (0..3u64, 1..3u32, change)

@@ -26,7 +26,7 @@ fn producers(journal: &Journal, batches: u64) -> Vec<tokio::task::JoinHandle<()>
         let journal = journal.clone();
         tokio::spawn(async move {
             for batch in 0..batches {
-                let drafts = (0..10).map(|n| draft(id(producer), batch * 10 + n, hook("x")));
+                let drafts = (0..10).map(|n| draft(id(producer), batch * 10 + n, note("x")));
                 journal.append(drafts.collect()).await.unwrap();
             }
         })
@@ -62,7 +62,7 @@ async fn a_slow_subscriber_reads_on_from_disk_where_it_was() {
     let journal = open(&folder.path().join("journal.db"));
     let mut slow = journal.subscribe(Seq(0), None);
     let mut selective = journal.subscribe(Seq(0), Some(id(77)));
-    journal.append(vec![draft(id(77), 0, hook("first"))]).await.unwrap();
+    journal.append(vec![draft(id(77), 0, note("first"))]).await.unwrap();
     assert_eq!(seqs(&read(&mut slow, 1).await), [1]);
 
     // More than memory keeps, and than one stretch of the index.
@@ -71,7 +71,7 @@ async fn a_slow_subscriber_reads_on_from_disk_where_it_was() {
     }
     let recent = journal.shared.memory.recent().after(Seq(1), None, 1);
     assert!(recent.is_none(), "the events must not be in memory any more");
-    journal.append(vec![draft(id(77), 9, hook("last"))]).await.unwrap();
+    journal.append(vec![draft(id(77), 9, note("last"))]).await.unwrap();
 
     assert_eq!(seqs(&read(&mut slow, 8801).await), (2..=8802).collect::<Vec<_>>());
     assert_eq!(seqs(&read(&mut selective, 2).await), [1, 8802]);
@@ -104,12 +104,12 @@ async fn a_closed_journal_ends_its_subscriptions_after_the_last_event() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder.path().join("journal.db"));
     let (mut subscription, other) = (journal.subscribe(Seq(0), None), journal.clone());
-    journal.append(vec![draft(None, 1, hook("x"))]).await.unwrap();
+    journal.append(vec![draft(None, 1, note("x"))]).await.unwrap();
     journal.close().await;
 
     assert_eq!(seqs(&subscription.next().await.unwrap()), [1]);
     assert!(matches!(subscription.next().await, Err(JournalError::Closed)));
-    let append = other.append(vec![draft(None, 1, hook("x"))]).await;
+    let append = other.append(vec![draft(None, 1, note("x"))]).await;
     assert!(matches!(append, Err(JournalError::Closed)));
 }
 
@@ -118,7 +118,7 @@ async fn a_place_that_is_not_kept_any_more_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     let journal = open(&path);
-    journal.append((0..10).map(|ms| draft(None, ms, hook("x"))).collect()).await.unwrap();
+    journal.append((0..10).map(|ms| draft(None, ms, note("x"))).collect()).await.unwrap();
     journal.close().await;
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute("DELETE FROM events WHERE seq < 5", []).unwrap();

@@ -169,7 +169,7 @@ fn a_large_journal_is_checked_once_it_has_shown_damage() {
     let path = folder.path().join("journal.db");
     let journal = open(&path);
     for number in 0..9 {
-        let large = hook(&"x".repeat(2 << 20));
+        let large = note(&"x".repeat(2 << 20));
         journal.append_blocking(vec![draft(id(number), number, large)]).unwrap();
     }
     close(journal);

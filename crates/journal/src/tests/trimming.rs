@@ -217,7 +217,7 @@ fn arbitrary_draft() -> impl Strategy<Value = (u64, Change)> {
         Just(stopped()),
         Just(removed()),
         Just(labelled("a")),
-        Just(hook("x")),
+        Just(note("x")),
         prop::sample::select(every_change()),
     ];
     (0..4u64, change)
