@@ -167,7 +167,8 @@ async fn a_server_whose_socket_vanished_is_unreachable_until_it_is_repaired() {
     let view = wk.session(&id).view().await;
     assert_eq!((view.phase, view.status), (Phase::Lost, Some(Status::Running)));
     assert!(view.health.conditions.contains(&"unreachable".to_owned()));
-    assert!(wk.ok(["tmux"]).await.contains("unreachable"));
+    let told = wk.ok(["tmux"]).await;
+    assert!(told.contains("unreachable"), "{told}");
 
     // The next daemon knows it all the same.
     wk.kill().await;
@@ -324,6 +325,40 @@ async fn names_of_any_bytes_are_only_names() {
     let other = seen(&mut events, "mine").await;
     assert_eq!(wk.session(&other).view().await.name, None);
     assert!(wk.ok(["show", "mine"]).await.contains("command"));
+}
+
+#[tokio::test]
+async fn what_a_pane_shows_can_be_seen_from_outside() {
+    let wk = TestDaemon::new();
+    let Some(mut tmux) = Tmux::new(&wk) else { return };
+    wk.ok(["daemon", "start"]).await;
+    let mut events = wk.events().await;
+    let print = "seq 100; printf '\\033[1mbold\\033[0m'; tmux wait-for -S shown; cat";
+    tmux.session("one", print).await;
+    tmux.ok(&["wait-for", "shown"]).await;
+    let id = seen(&mut events, "one").await;
+    let shown = wk.ok(["screen", &id]).await;
+    assert!(shown.contains("100\nbold") && !shown.contains("\n7\n"), "{shown}");
+    assert!(wk.ok(["screen", "--ansi", &id]).await.contains("\u{1b}[1mbold"));
+    assert!(wk.ok(["screen", "--history", &id]).await.starts_with("1\n2\n"));
+    tmux.server().kill();
+    wk.session(&id).ended().await;
+    wk.wk(["screen", &id]).await.failed(1);
+}
+
+#[tokio::test]
+async fn a_name_as_long_as_tmux_takes_is_only_a_name() {
+    let wk = TestDaemon::new();
+    let Some(mut tmux) = Tmux::new(&wk) else { return };
+    wk.ok(["daemon", "start"]).await;
+    let mut events = wk.events().await;
+    let name = "x".repeat(12_000);
+    tmux.session(&name, "cat").await;
+    let id = seen(&mut events, &name).await;
+    tmux.ok(&["rename-window", "-t", "$0", &name]).await;
+    tmux.ok(&["rename-session", "-t", "$0", "short"]).await;
+    events.until_kind(&id, "session_renamed").await;
+    assert!(wk.ok(["ls"]).await.contains("short"));
 }
 
 #[tokio::test]

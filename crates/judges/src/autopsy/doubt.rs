@@ -166,8 +166,10 @@ fn misses(case: &Case, finding: Finding) -> Finding {
             | Cause::Unknown
     );
     let open = finding.confidence < Confidence::Certain || (someone && finding.culprit.is_none());
-    match unwitnessed::witness(&case.evidence.coverage).filter(|_| open) {
-        Some(missing) => finding.misses(missing),
-        None => finding,
+    if !open {
+        return finding;
     }
+    let witness = unwitnessed::witness(&case.evidence.coverage);
+    let unread = case.evidence.unread.iter().map(|text| plain(text));
+    witness.into_iter().chain(unread).fold(finding, Finding::misses)
 }

@@ -19,6 +19,8 @@ pub struct Evidence {
     pub stopped: Option<(Stopped, Option<String>)>,
     /// Whether the kernel's witness looked on all the while.
     pub coverage: Coverage,
+    /// What else could not be read here, and why: a sentence each.
+    pub unread: Vec<String>,
     /// In order of time. Those of other sessions may be among them: a rule looks at whom a fact
     /// concerns, never at its mere presence.
     pub facts: Vec<Fact>,

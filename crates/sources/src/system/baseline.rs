@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use wk_judges::autopsy::{Fact, What};
 use wk_model::{Moment, ProcessId};
 
-use super::{oom_counter::OomCounter, pidfd::KeptPidfd};
+use super::{Ends, oom_counter::OomCounter, pidfd::KeptPidfd};
 
 /// Holds one descriptor, where the process lives.
 #[derive(Debug)]
@@ -41,10 +41,12 @@ impl Baseline {
         self.kept.as_ref()?.exit()
     }
 
-    pub(super) fn facts(&self, at: Moment) -> Vec<Fact> {
-        let waited = self.exit().map(|exit| Fact {
+    pub(super) fn facts(&self, at: Moment, ends: &Ends) -> Vec<Fact> {
+        let told = self.exit().map(|exit| ("pidfd", exit));
+        let heard = || Some(("process connector", ends.exit(&self.process, at)?));
+        let waited = told.or_else(heard).map(|(source, exit)| Fact {
             at,
-            source: "pidfd".into(),
+            source: source.into(),
             what: What::Waited { process: self.process, code: exit.code, signal: exit.signal },
         });
         let counted = self.counter.as_ref().and_then(|counter| {

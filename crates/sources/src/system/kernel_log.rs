@@ -14,11 +14,7 @@ use std::{
     time::Instant,
 };
 
-use rustix::{
-    fs::OFlags,
-    io::Errno,
-    time::{ClockId, clock_gettime},
-};
+use rustix::{fs::OFlags, io::Errno};
 use wk_judges::autopsy::LogNote;
 
 pub use self::{
@@ -76,7 +72,7 @@ impl KernelLog {
 
     /// Takes in what was written since the last look, until `deadline`.
     pub fn catch_up(&mut self, deadline: Instant) -> io::Result<()> {
-        let suspended = suspended_ns();
+        let suspended = super::suspended_ns();
         let mut buffer = [0; RECORD];
         while Instant::now() < deadline {
             let length = match self.file.read(&mut buffer) {
@@ -124,16 +120,6 @@ impl KernelLog {
 
 fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
-}
-
-/// The log's clock stands still while the machine sleeps, the boot-time clock does not.
-fn suspended_ns() -> u64 {
-    let ns = |clock| {
-        let now = clock_gettime(clock);
-        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-    };
-    let monotonic = ns(ClockId::Monotonic);
-    ns(ClockId::Boottime).saturating_sub(monotonic)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | kernel's log | OOM kills, faults, forbidden calls | `CAP_SYSLOG`, or `dmesg_restrict=0` |
 //! | OOM counter of its cgroup | that one of its processes was chosen | a baseline from before |
-//! | process connector | how any process ended | Linux 6.6, or `CAP_NET_ADMIN`; asked apart |
+//! | process connector | how any process ended | Linux 6.6, or `CAP_NET_ADMIN`; heard only where pidfds do not tell |
 //! | pidfd | how a process ended that others waited for | Linux 6.15, a baseline from before |
 //! | systemd's journal | units stopped, OOM daemons, logins that ended | systemd |
 //! | audit log | forbidden calls | the superuser |
@@ -15,6 +15,7 @@
 pub mod audit_log;
 mod baseline;
 mod disk;
+mod ends;
 pub mod host;
 pub mod kernel_log;
 pub mod oom_counter;
@@ -32,12 +33,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use wk_holder::host::boot_id;
 use wk_judges::autopsy::{Fact, LogNote, ScreenNote, What};
 use wk_model::{Ending, Moment, ProcessId, Time};
 
 use self::kernel_log::{KernelLog, Noted};
-pub use self::{baseline::Baseline, disk::DiskLook};
+pub use self::{baseline::Baseline, disk::DiskLook, ends::Ends};
 
 /// Facts of one look; an end has few.
 const MOST: usize = 200;
@@ -74,6 +76,7 @@ pub struct About {
 pub struct System {
     kernel_log: Mutex<Option<Result<KernelLog, String>>>,
     disk: DiskLook,
+    ends: Arc<Ends>,
 }
 
 /// Patience for a first, quick look.
@@ -82,6 +85,11 @@ pub const QUICK: Duration = Duration::from_millis(100);
 impl System {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Where ends are kept that the process connector tells.
+    pub fn ends(&self) -> Arc<Ends> {
+        self.ends.clone()
     }
 
     /// What is to be kept of a process from its beginning.
@@ -99,7 +107,7 @@ impl System {
         let deadline = Instant::now() + about.patience;
         let mut facts = self.of_kernel_log(about, deadline);
         let quiet = self.missing().is_empty() && !facts.iter().any(is_oom_kill);
-        let kept = about.baselines.iter().flat_map(|kept| kept.facts(about.until));
+        let kept = about.baselines.iter().flat_map(|kept| kept.facts(about.until, &self.ends));
         // Where the kernel's log tells of no kill nearby, the counter has risen at another time.
         facts.extend(kept.filter(|fact| !quiet || !matches!(fact.what, What::OomCounter { .. })));
         facts.extend(of_audit_log(about));
@@ -153,6 +161,23 @@ impl System {
     fn log(&self) -> MutexGuard<'_, Option<Result<KernelLog, String>>> {
         self.kernel_log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The kernel's version: its first two numbers.
+fn release() -> (u32, u32) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// The clock of logs and of the process connector stands still while the machine sleeps, the boot-time clock does not.
+fn suspended_ns() -> u64 {
+    let ns = |clock| {
+        let now = clock_gettime(clock);
+        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    };
+    let monotonic = ns(ClockId::Monotonic);
+    ns(ClockId::Boottime).saturating_sub(monotonic)
 }
 
 impl About {

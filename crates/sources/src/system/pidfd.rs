@@ -33,6 +33,11 @@ const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
 const PIDFD_GET_INFO: rustix::ioctl::Opcode = opcode::read_write::<PidfdInfo>(0xff, 11);
 
+/// Whether this kernel tells how processes end that others waited for: since Linux 6.15.
+pub fn tells_exits() -> bool {
+    super::release() >= (6, 15)
+}
+
 /// A hold on one process that outlives it.
 #[derive(Debug)]
 pub struct KeptPidfd {
@@ -113,12 +118,6 @@ mod tests {
         (shell, kept)
     }
 
-    fn is_told_here() -> bool {
-        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-        let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0_u32));
-        (numbers.next(), numbers.next()) >= (Some(6), Some(15))
-    }
-
     #[test]
     fn the_end_of_somebody_elses_child_is_told_after_it_was_waited_for() {
         for (script, want) in [
@@ -130,7 +129,7 @@ mod tests {
             drop(shell.stdin.take());
             shell.wait().unwrap();
             assert!(kept.has_ended());
-            assert_eq!(kept.exit(), is_told_here().then_some(want), "{script}");
+            assert_eq!(kept.exit(), tells_exits().then_some(want), "{script}");
         }
     }
 

@@ -95,11 +95,15 @@ impl std::os::fd::AsFd for EndListener {
     }
 }
 
+impl std::os::fd::AsRawFd for EndListener {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 /// Whether this kernel leaves out what is not asked for.
 fn filters() -> bool {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(6), Some(6))
+    super::release() >= (6, 6)
 }
 
 #[cfg(test)]

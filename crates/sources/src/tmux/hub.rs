@@ -17,6 +17,7 @@ use wk_model::{Liveness, ProcessId};
 
 use super::{
     Known, Options, Report,
+    screen::ScreenLook,
     socket::{self, FileId, Peer},
     watcher::{Watcher, Word},
 };
@@ -75,6 +76,13 @@ pub enum Order {
     },
     /// End a session: its owner asked.
     Kill { server: ProcessId, id: String, answer: oneshot::Sender<Result<(), Refused>> },
+    /// What a session's active pane shows.
+    Screen {
+        server: ProcessId,
+        id: String,
+        look: ScreenLook,
+        answer: oneshot::Sender<Result<Vec<u8>, Refused>>,
+    },
     /// The settings are others than before.
     Options(Options),
 }
@@ -304,14 +312,12 @@ impl Hub {
                 let _ = answer.send(self.repair(socket.as_deref()).await);
             }
             Order::Kill { server, id, answer } => {
-                let killed = match self.watched.get(&server) {
-                    Some(watched) => {
-                        let kill = |answer| Word::Kill { id, answer };
-                        ask(watched, kill).await.map_err(Refused::Cannot)
-                    }
-                    None => Err(Refused::Unknown),
-                };
-                let _ = answer.send(killed);
+                let kill = |answer| Word::Kill { id, answer };
+                let _ = answer.send(self.ask_server(server, kill).await);
+            }
+            Order::Screen { server, id, look, answer } => {
+                let screen = |answer| Word::Screen { id, look, answer };
+                let _ = answer.send(self.ask_server(server, screen).await);
             }
             Order::Options(options) => {
                 let watch = options.watch;
@@ -322,6 +328,15 @@ impl Hub {
                 }
             }
         }
+    }
+
+    async fn ask_server<T>(
+        &self,
+        server: ProcessId,
+        make: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Word,
+    ) -> Result<T, Refused> {
+        let watched = self.watched.get(&server).ok_or(Refused::Unknown)?;
+        ask(watched, make).await.map_err(Refused::Cannot)
     }
 
     fn list(&self) -> Vec<ServerState> {
@@ -358,10 +373,10 @@ impl Hub {
     }
 }
 
-async fn ask(
+async fn ask<T>(
     watched: &Watched,
-    make: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Word,
-) -> Result<(), String> {
+    make: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Word,
+) -> Result<T, String> {
     let (answer, answered) = oneshot::channel();
     let told = async {
         watched.words.send(make(answer)).await.ok()?;

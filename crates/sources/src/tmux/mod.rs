@@ -21,6 +21,7 @@ mod messages;
 mod pane;
 mod parked;
 mod record;
+mod screen;
 mod socket;
 mod watcher;
 
@@ -36,6 +37,7 @@ pub(crate) use exit::{exit_of, exit_of_zombie};
 pub use hub::{Order, Refused, ServerState, run};
 pub use listing::{ListedPane, ListedSession, Listing, parse_listing};
 pub use messages::{Message, parse_messages};
+pub use screen::ScreenLook;
 pub use socket::{Peer, folders};
 
 /// What to watch, and how.

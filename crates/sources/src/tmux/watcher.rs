@@ -32,6 +32,7 @@ use super::{
     messages::parse_messages,
     pane::{self, InFront, is_stopped},
     parked::Parked,
+    screen::{ScreenLook, screen},
     socket::{self, FileId, Peer},
 };
 use crate::{process_watch::ProcessWatch, sampling::Sampler};
@@ -75,6 +76,12 @@ pub(super) enum Word {
     Kill {
         id: String,
         answer: oneshot::Sender<Result<(), String>>,
+    },
+    /// Say what a session of it shows.
+    Screen {
+        id: String,
+        look: ScreenLook,
+        answer: oneshot::Sender<Result<Vec<u8>, String>>,
     },
     /// Nobody is to watch it any more.
     Leave,
@@ -209,6 +216,10 @@ impl Watcher {
             Word::Kill { id, answer } => {
                 let _ = answer.send(self.kill(&id).await);
                 self.soon();
+                Flow::On
+            }
+            Word::Screen { id, look, answer } => {
+                let _ = answer.send(screen(&self.asker, self.server, &id, look).await);
                 Flow::On
             }
             Word::Leave => Flow::Over,

@@ -6,7 +6,7 @@ use tokio::{net::UnixStream, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wk_api::Problem;
 use wk_holder::{
-    protocol::{Reply, Request, SignalRequest},
+    protocol::{Reply, Request, ScreenRequest, SignalRequest},
     record::{self, Entry},
 };
 use wk_journal::JournalError;
@@ -128,14 +128,7 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
             reply(answer, ask(&core, session_id, request).await.map(drop));
         }
         Order::Screen { session_id, request, answer } => {
-            let screen = ask(&core, session_id, Request::Screen(request)).await;
-            reply(
-                answer,
-                screen.and_then(|reply| match reply {
-                    Reply::Screen(text) => Ok(text),
-                    other => Err(internal(format!("the holder answered {other:?}"))),
-                }),
-            );
+            reply(answer, screen(&core, session_id, request).await);
         }
         Order::Attach { session_id, request, answer } => {
             reply(answer, attach(&core, session_id, request).await);
@@ -177,6 +170,25 @@ fn reply<T>(answer: Answer<T>, result: Result<T, Problem>) {
 async fn ask(core: &Core, session_id: SessionId, request: Request) -> Result<Reply, Problem> {
     let link = core.link(session_id).await?;
     link.request(request).await.map_err(|error| refused(session_id, error))
+}
+
+/// What a session shows: its holder knows, or the tmux server that it lives in.
+async fn screen(
+    core: &Core,
+    session_id: SessionId,
+    request: ScreenRequest,
+) -> Result<Vec<u8>, Problem> {
+    let session = core.journal.session(session_id).map_err(failed)?;
+    let place = session.as_ref().and_then(|session| session.created.tmux.as_ref());
+    if let (Some(place), true) =
+        (place, session.as_ref().is_some_and(|session| !session.is_ended()))
+    {
+        return tmux::screen(core, session_id, place, request).await;
+    }
+    match ask(core, session_id, Request::Screen(request)).await? {
+        Reply::Screen(text) => Ok(text),
+        other => Err(internal(format!("the holder answered {other:?}"))),
+    }
 }
 
 pub(super) fn refused(session_id: SessionId, error: LinkError) -> Problem {

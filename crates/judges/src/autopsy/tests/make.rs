@@ -158,6 +158,7 @@ pub(super) fn evidence(ending: Ending, facts: Vec<Fact>) -> Evidence {
         limit: None,
         stopped: None,
         coverage: Coverage::Full,
+        unread: Vec::new(),
         facts,
     }
 }

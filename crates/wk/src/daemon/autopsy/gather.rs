@@ -78,6 +78,7 @@ pub(super) async fn gather(
         limit: limit(&own, ended),
         stopped: stopped(&own),
         coverage: coverage(core, told, started.map(|(at, _)| at), ended.at),
+        unread: core.scene.unread().await,
         facts,
     })
 }

@@ -62,6 +62,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let (found, mut examined) = mpsc::channel(WAITING);
     let mut coroner = Coroner { core, found, begun: HashMap::new(), pending: Vec::new() };
+    tokio::spawn(hear_ends(coroner.core.clone(), ending.clone()));
     for session in coroner.core.journal.live() {
         coroner.core.scene.keep_living(&session);
     }
@@ -93,6 +94,13 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
             Some((ended, settled)) = examined.recv() => coroner.wait(ended, settled),
             () = due => coroner.settle(),
         }
+    }
+}
+
+async fn hear_ends(core: Arc<Core>, ending: CancellationToken) {
+    tokio::select! {
+        () = ending.cancelled() => {}
+        () = core.scene.listen() => {}
     }
 }
 

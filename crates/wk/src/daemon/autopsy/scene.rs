@@ -7,7 +7,7 @@ use std::{
 
 use wk_judges::autopsy::Fact;
 use wk_model::{Life, ProcessId, Session, SessionId};
-use wk_sources::system::{About, Baseline, System};
+use wk_sources::system::{About, Baseline, Ends, System, proc_connector::EndListener};
 
 /// Kept for the verdicts to come.
 #[derive(Debug, Default)]
@@ -51,6 +51,27 @@ impl Scene {
         let system = self.system.clone();
         let asking = tokio::task::spawn_blocking(move || system.facts(&about));
         asking.await.unwrap_or_default()
+    }
+
+    /// What the machine does not let us read, and why.
+    pub(super) async fn unread(&self) -> Vec<String> {
+        let system = self.system.clone();
+        tokio::task::spawn_blocking(move || system.missing()).await.unwrap_or_default()
+    }
+
+    /// Where pidfds do not tell how processes end, hears it from the kernel, as long as it
+    /// lets us.
+    pub(super) async fn listen(&self) {
+        if !Ends::are_needed() {
+            return;
+        }
+        let heard = match EndListener::open() {
+            Ok(listener) => self.system.ends().listen(listener).await,
+            Err(why) => return tracing::info!(why, "ends of others are not heard of"),
+        };
+        if let Err(error) = heard {
+            tracing::warn!(%error, "ends of others are not heard of any more");
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<(SessionId, u32), Arc<Baseline>>> {

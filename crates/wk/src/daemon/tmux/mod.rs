@@ -33,7 +33,7 @@ use crate::config::Settings;
 
 pub(super) use self::{
     facts::TmuxFacts,
-    orders::{list, repair, stop},
+    orders::{list, repair, screen, stop},
 };
 
 /// Reports and orders that may wait.

@@ -4,10 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::oneshot;
 use wk_api::{Problem, TmuxRepaired, TmuxServerView};
-use wk_holder::host;
-use wk_model::{Change, Life, Requester, Session, Stopped};
+use wk_holder::{host, protocol::ScreenRequest};
+use wk_model::{Change, Life, Requester, Session, SessionId, Stopped, TmuxPlace};
 use wk_server::{conflict, internal, unreachable};
-use wk_sources::tmux::{Order, Refused, ServerState};
+use wk_sources::tmux::{Order, Refused, ScreenLook, ServerState};
 
 use super::{
     super::core::{Core, failed},
@@ -48,6 +48,19 @@ pub(in crate::daemon) async fn repair(
     Ok(told.collect())
 }
 
+/// What a watched session's active pane shows.
+pub(in crate::daemon) async fn screen(
+    core: &Core,
+    session_id: SessionId,
+    place: &TmuxPlace,
+    request: ScreenRequest,
+) -> Result<Vec<u8>, Problem> {
+    let (server, id) = (place.server, place.id.clone());
+    let look = ScreenLook { ansi: request.ansi, history: request.history };
+    let shown = ask(&core.tmux, |answer| Order::Screen { server, id, look, answer }).await?;
+    shown.map_err(|refused| told(session_id, refused))
+}
+
 /// Ends a watched session: its owner has asked, and insisted.
 pub(in crate::daemon) async fn stop(
     core: &Arc<Core>,
@@ -71,10 +84,14 @@ pub(in crate::daemon) async fn stop(
     let stopped = Change::SessionStopped(Stopped { by, grace_ms: 0 });
     core.journal_in_time(Some(id), stopped).await.map_err(failed)?;
     let (server, tmux_id) = (place.server, place.id.clone());
-    match ask(&core.tmux, |answer| Order::Kill { server, id: tmux_id, answer }).await? {
-        Ok(()) => Ok(()),
-        Err(refused @ Refused::Unknown) => Err(unreachable(format!("session {id}: {refused}"))),
-        Err(Refused::Cannot(why)) => Err(unreachable(format!("session {id}: tmux says: {why}"))),
+    let killed = ask(&core.tmux, |answer| Order::Kill { server, id: tmux_id, answer }).await?;
+    killed.map_err(|refused| told(id, refused))
+}
+
+fn told(id: SessionId, refused: Refused) -> Problem {
+    match refused {
+        Refused::Unknown => unreachable(format!("session {id}: {refused}")),
+        Refused::Cannot(why) => unreachable(format!("session {id}: tmux says: {why}")),
     }
 }
 
