@@ -16,6 +16,7 @@ use wk_bench::{
     report::{Bar, Table},
     sessions::{self, Events},
 };
+use wk_client::Client;
 use wk_holder::host;
 
 /// Measure how many killers are named under noise
@@ -42,6 +43,10 @@ async fn measure(common: &Common) -> anyhow::Result<()> {
     let client = house.client();
     let mut events = Events::after(&client, daemon.last_seq).await?;
     let witness = witness()?;
+    let mut patient = Vec::new();
+    for number in 0..common.count(20, 2) {
+        patient.push(Patient::start(&client, number).await?);
+    }
     let noise: Vec<Noise> = (0..2).map(|_| Noise::start()).collect::<Result<_, _>>()?;
     let (begun, execs, worked) = (Instant::now(), forks()?, counters::cpu_time(witness)?);
     let (mut named, mut wrong) = (0_usize, 0_usize);
@@ -51,38 +56,97 @@ async fn measure(common: &Common) -> anyhow::Result<()> {
         let session = client.create(&request, &key).await?;
         let pid = session.pid.context("the session runs")?;
         let killer = kill(number, pid)?;
-        let verdict = loop {
-            let (event, _) = events.next("verdict_reached").await?;
-            if event.data["settled"] == true {
-                break event;
-            }
-        };
-        ensure!(verdict.session_id.as_deref() == Some(&session.session_id), "out of order");
-        let culprit = &verdict.data["culprit"];
-        let us = std::process::id();
-        let above = culprit["ancestry"].as_array().into_iter().flatten();
-        let has_us = above.clone().any(|ancestor| ancestor["pid"] == us);
-        let said = culprit["argv"].as_array().is_some_and(|argv| !argv.is_empty());
-        if culprit["pid"] == killer && has_us && said {
-            named += 1;
-        } else {
-            eprintln!("not named: killer {killer}, verdict {}", verdict.data);
-            wrong += usize::from(!culprit.is_null() && culprit["pid"] != killer);
+        match judged(&mut events, &session.session_id, killer).await? {
+            Judged::Named => named += 1,
+            Judged::Nobody => {}
+            Judged::Another => wrong += 1,
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
     let rate = (forks()? - execs) as f64 / seconds;
     let cost = (counters::cpu_time(witness)? - worked).as_secs_f64() / seconds * 100.0;
+    let earlier = common.count(100_000, 200) as u64;
+    while forks()? - execs < earlier {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut remembered = 0;
+    for killer in &mut patient {
+        killer.strike()?;
+        match judged(&mut events, &killer.session_id, killer.child.id()).await? {
+            Judged::Named => remembered += 1,
+            Judged::Nobody => {}
+            Judged::Another => wrong += 1,
+        }
+    }
     drop(noise);
     let share = named as f64 / count as f64 * 100.0;
     table.note("processes started meanwhile", &format!("{rate:.0} /s"), "");
     let what = format!("killers named with arguments and ancestry, of {count}");
     table.row(&what, &format!("{share:.2} %"), "", share, &Bar::AtLeast(99.9, " %"));
+    let what =
+        format!("named after {earlier} other programs since their start, of {}", patient.len());
+    let share = remembered as f64 / patient.len() as f64 * 100.0;
+    table.row(&what, &format!("{share:.2} %"), "", share, &Bar::Exactly(100.0, " %"));
     table.row("wrong culprits", &wrong.to_string(), "", wrong as f64, &Bar::Exactly(0.0, ""));
     let text = format!("{cost:.2} %");
     table.row("witness process, share of a core", &text, "", cost, &Bar::AtMost(1.0, " %"));
     println!("{table}");
     Ok(())
+}
+
+/// Whom a verdict names.
+enum Judged {
+    /// The killer, with its arguments, and us above it.
+    Named,
+    Nobody,
+    Another,
+}
+
+/// Waits for the settled verdict of a session that `killer` has ended.
+async fn judged(events: &mut Events, session_id: &str, killer: u32) -> anyhow::Result<Judged> {
+    let verdict = loop {
+        let (event, _) = events.next("verdict_reached").await?;
+        if event.data["settled"] == true {
+            break event;
+        }
+    };
+    ensure!(verdict.session_id.as_deref() == Some(session_id), "out of order");
+    let culprit = &verdict.data["culprit"];
+    let us = std::process::id();
+    let above = culprit["ancestry"].as_array().into_iter().flatten();
+    let has_us = above.clone().any(|ancestor| ancestor["pid"] == us);
+    let said = culprit["argv"].as_array().is_some_and(|argv| !argv.is_empty());
+    if culprit["pid"] == killer && has_us && said {
+        return Ok(Judged::Named);
+    }
+    eprintln!("not named: killer {killer}, verdict {}", verdict.data);
+    let other = !culprit.is_null() && culprit["pid"] != killer;
+    Ok(if other { Judged::Another } else { Judged::Nobody })
+}
+
+/// A killer that waits for long after it was started.
+struct Patient {
+    session_id: String,
+    child: Child,
+}
+
+impl Patient {
+    async fn start(client: &Client, number: usize) -> anyhow::Result<Self> {
+        let request = sessions::request(&["sleep", "1000"])?;
+        let key = format!("patient-{number}-{}", host::now().boot_ns);
+        let session = client.create(&request, &key).await?;
+        let pid = session.pid.context("the session runs")?;
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("read line; kill -9 {pid}; :")]).stdin(Stdio::piped());
+        Ok(Self { session_id: session.session_id, child: command.spawn()? })
+    }
+
+    fn strike(&mut self) -> anyhow::Result<()> {
+        // It reads the end of its input, and goes on.
+        drop(self.child.stdin.take());
+        ensure!(self.child.wait()?.success(), "a killer that had waited cannot kill");
+        Ok(())
+    }
 }
 
 /// By turns: `kill`, a script that exits at once, a line of Python.
