@@ -167,7 +167,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<()> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
-             PRAGMA cache_size = -6144;
+             PRAGMA cache_size = -4096;
              PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 0;",
         )
         .map_err(&failed)?;

@@ -24,7 +24,7 @@ use wk_model::ProcessId;
 use wk_policies::cleanup::Limits;
 use wk_server::Readers;
 
-use super::core::Core;
+use super::{core::Core, memory};
 use crate::config::CleanupSettings;
 
 /// What is left in the folder of a session without live state: how it had ended, for a journal
@@ -80,6 +80,7 @@ async fn look(core: &Arc<Core>) {
     let Cleaned { removed, bytes, events, .. } = &cleaned;
     if !removed.is_empty() || *events > 0 {
         tracing::info!(parts = removed.len(), bytes, events, "cleaned up");
+        memory::give_back();
     }
     if let Err(problem) = orphans::look(core, &mut told).await {
         tracing::warn!(detail = problem.detail, "cannot look for orphans");

@@ -11,3 +11,12 @@ pub(super) fn keep_small() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 256 << 10);
     }
 }
+
+/// Gives back what was freed, wherever it lies: after work that is done now and then.
+pub(super) fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it only looks for free pages, and may be called at any time from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -166,4 +166,21 @@ mod tests {
         assert!(unit(Path::new("/a\"b"), Path::new("/run")).is_err());
         assert!(unit(Path::new("/a%b"), Path::new("/run")).is_err());
     }
+
+    #[test]
+    fn systemd_takes_the_unit() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("wk-witness.service");
+        let text = unit(Path::new("/bin/true"), Path::new("/run/watchkeeper")).unwrap();
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new("systemd-analyze");
+        match command.args(["verify", "--man=no"]).arg(&file).output() {
+            Err(_) => eprintln!("skipped: there is no systemd-analyze"),
+            Ok(told) => {
+                let (out, err) = (told.stdout, String::from_utf8_lossy(&told.stderr).into_owned());
+                let ours = err.lines().filter(|line| line.contains("wk-witness")).count();
+                assert!(told.status.success() && ours == 0, "{err}{out:?}");
+            }
+        }
+    }
 }
