@@ -117,7 +117,7 @@ impl Yard {
             let text = self.house.ask(["tmux", "--format", "json"])?;
             let servers: Vec<wk_api::TmuxServerView> = serde_json::from_str(&text)?;
             let panes: u32 = servers.iter().filter_map(|server| server.panes).sum();
-            if panes as usize >= count && !parked(daemon.pid)?.is_empty() {
+            if panes as usize >= count {
                 self.witness()?;
                 return Ok(daemon);
             }
@@ -164,21 +164,6 @@ impl Server {
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill(self.pid, signal)
     }
-}
-
-/// The clients that a daemon has parked in servers.
-pub fn parked(daemon: u32) -> anyhow::Result<Vec<u32>> {
-    let mut found = Vec::new();
-    for task in fs::read_dir(format!("/proc/{daemon}/task"))?.flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    let waits = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|word| word == b"wait-for")
-    };
-    found.retain(waits);
-    Ok(found)
 }
 
 /// Of some processes together.

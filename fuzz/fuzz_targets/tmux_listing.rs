@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wk_sources::tmux::{agent_name, notice, parse_listing, parse_messages};
+use wk_sources::tmux::{agent_name, parse_listing, parse_messages};
 
 fuzz_target!(|data: &[u8]| {
     let _ = parse_listing(data, false);
@@ -17,7 +17,6 @@ fuzz_target!(|data: &[u8]| {
     for message in parse_messages(data) {
         assert!(!message.client.contains(' ') && message.command.chars().count() <= 1024);
     }
-    let _ = notice(data);
     let words: Vec<String> =
         data.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect();
     let _ = agent_name(words.first().map_or("", String::as_str), &words);

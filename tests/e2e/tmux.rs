@@ -327,6 +327,27 @@ async fn names_of_any_bytes_are_only_names() {
     assert!(wk.ok(["show", "mine"]).await.contains("command"));
 }
 
+/// With a control client in the server, tmux crashed.
+#[tokio::test]
+async fn a_session_that_ends_right_after_a_window_was_selected_takes_no_server_with_it() {
+    let wk = TestDaemon::new();
+    let Some(mut tmux) = Tmux::new(&wk) else { return };
+    wk.ok(["daemon", "start"]).await;
+    let mut events = wk.events().await;
+    tmux.session("stays", "cat").await;
+    let stays = seen(&mut events, "stays").await;
+    for name in ["one", "two", "three"] {
+        tmux.session(name, "cat").await;
+        let ends = seen(&mut events, name).await;
+        let second = format!("{name}:1");
+        tmux.ok(&["new-window", "-d", "-t", name, "cat"]).await;
+        tmux.ok(&["select-window", "-t", &second, ";", "kill-session", "-t", name]).await;
+        events.until_kind(&ends, "session_closed").await;
+    }
+    assert_eq!(wk.session(&stays).view().await.status, Some(Status::Running));
+    assert_eq!(tmux.ok(&["list-sessions", "-F", "#{session_name}"]).await.trim(), "stays");
+}
+
 #[tokio::test]
 async fn what_a_pane_shows_can_be_seen_from_outside() {
     let wk = TestDaemon::new();

@@ -71,42 +71,38 @@ fn fill(server: &Server) -> anyhow::Result<()> {
 fn idle(yard: &Yard, server: &Server, span: Duration, table: &mut Table) -> anyhow::Result<()> {
     let daemon = yard.watch(PANES)?.pid;
     let witness = yard.witness()?;
-    let parked = yard::parked(daemon)?;
-    ensure!(parked.len() == 1, "{} clients are parked", parked.len());
     std::thread::sleep(REST);
     // Calls of clients are counted where the daemon has waited for them.
-    let of_all = || -> anyhow::Result<[Duration; 4]> {
+    let of_all = || -> anyhow::Result<[Duration; 3]> {
         Ok([
             counters::cpu_time_with_children(daemon)?,
             counters::cpu_time(witness)?,
-            counters::cpu_time(parked[0])?,
             counters::cpu_time(server.pid)?,
         ])
     };
     let (begun, before) = (Instant::now(), of_all()?);
     std::thread::sleep(span);
     let (after, took) = (of_all()?, begun.elapsed());
-    ensure!(yard::parked(daemon)? == parked, "the parked client is another one");
     let share =
         |index: usize| 100.0 * (after[index] - before[index]).as_secs_f64() / took.as_secs_f64();
-    let all = share(0) + share(1) + share(2);
+    let all = share(0) + share(1);
     let what = format!(
-        "{SESSIONS} sessions, {PANES} panes at rest: daemon, its clients, witness; share of a \
+        "{SESSIONS} sessions, {PANES} panes at rest: daemon with its calls, witness; share of a \
          core over {} s",
         span.as_secs()
     );
     table.row(&what, &format!("{all:.2} %"), "", all, &Bar::AtMost(1.0, " %"));
-    let parts = format!("{:.2} + {:.2} + {:.2} %", share(0), share(2), share(1));
-    table.note("  daemon with calls + parked client + witness", &parts, "");
-    table.note("  the tmux server meanwhile", &format!("{:.2} %", share(3)), "");
+    let parts = format!("{:.2} + {:.2} %", share(0), share(1));
+    table.note("  each", &parts, "");
+    table.note("  the tmux server meanwhile", &format!("{:.2} %", share(2)), "");
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let each = [daemon, parked[0], witness];
+    let each = [daemon, witness];
     let memory = yard::memory(&each)?;
     let rss = megabytes(memory.rss);
-    let what = "daemon + parked client + witness, RSS";
+    let what = "daemon + witness, RSS";
     table.row(what, &format!("{rss:.1} MB"), "", rss, &Bar::AtMost(40.0, " MB"));
     let one = |pid: u32| Ok::<_, anyhow::Error>(megabytes(counters::memory(pid)?.rss));
-    let parts = format!("{:.1} + {:.1} + {:.1} MB", one(each[0])?, one(each[1])?, one(each[2])?);
+    let parts = format!("{:.1} + {:.1} MB", one(daemon)?, one(witness)?);
     table.note("  each", &parts, "");
     let parts = format!("{:.1}, {:.1} MB", megabytes(memory.pss), megabytes(memory.private_dirty));
     table.note("  PSS, private and dirty", &parts, "");

@@ -49,10 +49,19 @@ struct Hub {
 impl FolderWatch {
     /// Begins to watch; the folder must be there.
     pub fn new(folder: &Path) -> io::Result<Self> {
+        Self::of(folder, CHANGES)
+    }
+
+    /// The same for files that are made, and no others: what is written to them is not told.
+    pub fn of_births(folder: &Path) -> io::Result<Self> {
+        Self::of(folder, WatchFlags::CREATE)
+    }
+
+    fn of(folder: &Path, changes: WatchFlags) -> io::Result<Self> {
         let hub = Hub::of_this_process()?;
         // Held until the watch has its place: nothing can be read of it before.
         let mut folders = hub.folders();
-        let number = inotify::add_watch(&hub.inotify, folder, CHANGES | WatchFlags::ONLYDIR)?;
+        let number = inotify::add_watch(&hub.inotify, folder, changes | WatchFlags::ONLYDIR)?;
         let changes = folders.entry(number).or_default().subscribe();
         drop(folders);
         Ok(Self { hub, number, changes })

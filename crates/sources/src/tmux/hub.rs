@@ -1,7 +1,7 @@
 //! Finds the servers of this user, and has each of them watched.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 use wk_holder::host;
 use wk_model::{Liveness, ProcessId};
@@ -29,6 +29,12 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// A socket that was only just made is looked at again after so long.
 const YOUNG: Duration = Duration::from_millis(50);
+
+/// A terminal was made: how long its process may take to be there, and at last.
+const BIRTH: [Duration; 2] = [Duration::from_millis(15), Duration::from_millis(150)];
+
+/// Where terminals are made.
+const TERMINALS: &str = "/dev/pts";
 
 /// How long an order waits for a watcher.
 const ORDER: Duration = Duration::from_secs(10);
@@ -102,6 +108,8 @@ struct Hub {
     others: HashMap<PathBuf, (Option<FileId>, ServerState)>,
     /// Nobody listens on a socket that was only just made: it is looked at again soon.
     young: bool,
+    /// When watchers are to look for new panes.
+    births: VecDeque<Instant>,
 }
 
 /// Runs until nobody listens or orders any more.
@@ -117,9 +125,11 @@ pub async fn run(
         watched: HashMap::new(),
         others: HashMap::new(),
         young: false,
+        births: VecDeque::new(),
     };
     hub.take_up(known).await;
     let mut folders = hub.watch_folders();
+    let mut terminals = FolderWatch::of_births(Path::new(TERMINALS)).ok();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -129,6 +139,15 @@ pub async fn run(
                 None => break,
             },
             () = changed(&mut folders) => hub.nudge(),
+            () = made(&mut terminals) => {
+                hub.expect_births();
+                continue;
+            }
+            () = until(hub.births.front().copied()) => {
+                hub.births.pop_front();
+                hub.nudge();
+                continue;
+            }
             _ = look.tick() => {}
             () = sleep(YOUNG), if hub.young => {}
         }
@@ -168,7 +187,34 @@ async fn changed(folders: &mut [(PathBuf, Option<FolderWatch>)]) {
     .await;
 }
 
+/// Waits until a terminal is made.
+async fn made(terminals: &mut Option<FolderWatch>) {
+    if let Some(watch) = terminals
+        && watch.changed().await.is_ok()
+    {
+        return;
+    }
+    *terminals = None;
+    std::future::pending().await
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Hub {
+    /// Whoever made a terminal is about to start a process on it.
+    fn expect_births(&mut self) {
+        if self.watched.is_empty() || self.births.len() >= BIRTH.len() {
+            return;
+        }
+        let now = Instant::now();
+        self.births.extend(BIRTH.map(|wait| now + wait));
+    }
+
     fn watch_folders(&self) -> Vec<(PathBuf, Option<FolderWatch>)> {
         let options = self.options.borrow();
         let watch = |folder: &PathBuf| (folder.clone(), FolderWatch::new(folder).ok());

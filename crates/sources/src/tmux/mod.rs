@@ -13,13 +13,11 @@
 
 mod agents;
 mod ask;
-mod control;
 mod exit;
 mod hub;
 mod listing;
 mod messages;
 mod pane;
-mod parked;
 mod record;
 mod screen;
 mod socket;
@@ -31,7 +29,6 @@ use wk_model::{Moment, ProcessId, TmuxHealth, TmuxLayout};
 
 pub use agents::{Agent, agent_name, agents_below};
 pub use ask::{AskError, Asker};
-pub use control::{Notice, notice};
 pub use exit::Exit;
 pub(crate) use exit::{exit_of, exit_of_zombie};
 pub use hub::{Order, Refused, ServerState, run};

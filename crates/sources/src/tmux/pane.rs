@@ -103,6 +103,12 @@ pub(super) fn children(pid: u32) -> Option<Vec<u32>> {
     Some(found)
 }
 
+/// How long a process has run on a CPU, in nanoseconds; none where the kernel does not count it.
+pub(super) fn ran_ns(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    text.split_ascii_whitespace().next()?.parse().ok()
+}
+
 /// Whether a process is stopped by a signal: it can answer nobody.
 pub(super) fn is_stopped(process: &ProcessId) -> bool {
     let stat = ProcessStat::read(process.pid).ok().flatten();
@@ -130,5 +136,7 @@ mod tests {
         assert_eq!(seen.process.map(|process| process.pid), Some(std::process::id()));
         assert!(!seen.argv.is_empty() && seen.working_directory.starts_with('/'), "{seen:?}");
         assert_eq!(look(u32::MAX), InFront::default());
+        assert!(ran_ns(std::process::id()) > Some(0));
+        assert_eq!(ran_ns(u32::MAX), None);
     }
 }

@@ -1,9 +1,13 @@
 //! Watches one server, for as long as it lives.
 //!
-//! What can be heard is heard: its end and the ends of its panes' processes from the kernel,
-//! sessions that come and go from the parked client. Windows and panes that are added to a
-//! session nobody tells of: the list of the server's children is read every [`GLANCE`], and the
-//! server itself is asked only if that shows something new, and at each look at its health.
+//! What can be heard is heard from the kernel: its end, the ends of its panes' processes, and
+//! that a pane may have been made, since that takes a new terminal. What is left, as a session's
+//! new name, costs the server time: how much it has run is read every [`GLANCE`], and it is
+//! asked only if that has grown, and at each look at its health.
+//!
+//! No control client waits in the server, though it would tell more: while one is there, tmux up
+//! to 3.6 crashes when a session is ended right after another window of it was selected, and
+//! when the client is lost before it was welcomed.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -25,13 +29,11 @@ use super::{
     Options, Report, SessionSeen,
     agents::agents_below,
     ask::{AskError, Asker},
-    control::Notice,
     exit::Exit,
     hub::ServerState,
     listing::{self, ListedPane, Listing, parse_listing},
     messages::parse_messages,
     pane::{self, InFront, is_stopped},
-    parked::Parked,
     screen::{ScreenLook, screen},
     socket::{self, FileId, Peer},
 };
@@ -39,6 +41,10 @@ use crate::{process_watch::ProcessWatch, sampling::Sampler};
 
 /// Between glances at the server's children and at its socket.
 const GLANCE: Duration = Duration::from_secs(2);
+
+/// Between listings that are asked for only because the server has run: the first after a change,
+/// and the longest while it runs and nothing changes.
+const CALM: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// The first look at a server's health comes so soon.
 const FIRST: Duration = Duration::from_secs(1);
@@ -119,7 +125,10 @@ pub(super) struct Watcher {
     exits: HashMap<ProcessId, Exit>,
     ended: mpsc::Sender<(ProcessId, Option<Exit>)>,
     endings: mpsc::Receiver<(ProcessId, Option<Exit>)>,
-    parked: Option<Parked>,
+    /// How long the server had run when it was last looked at; none right after a listing, which
+    /// makes it run.
+    ran: Option<u64>,
+    calm: Duration,
     /// The socket's file when it was last known to lead to the server.
     file: Option<FileId>,
     reachable: bool,
@@ -156,7 +165,8 @@ impl Watcher {
             exits: HashMap::new(),
             ended,
             endings,
-            parked: None,
+            ran: None,
+            calm: CALM.0,
             file: None,
             reachable: true,
             seen: false,
@@ -192,7 +202,6 @@ impl Watcher {
                     None => Flow::Over,
                 },
                 Some((process, exit)) = self.endings.recv() => self.pane_ended(process, exit),
-                notice = next_notice(&mut self.parked) => self.notice(notice),
                 () = until(due) => self.list_or_gone(&server, false).await,
                 () = sleep_until(health) => {
                     health = Instant::now() + self.options.borrow().health_interval;
@@ -201,7 +210,7 @@ impl Watcher {
                 _ = glance.tick() => self.glance().await,
             };
             if flow == Flow::Over || self.reports.is_closed() {
-                return self.leave().await;
+                return;
             }
         }
     }
@@ -226,16 +235,6 @@ impl Watcher {
         }
     }
 
-    /// Lets the parked client go properly: the server keeps nothing of it.
-    async fn leave(mut self) {
-        if let Some(parked) = self.parked.take().filter(|_| self.reachable)
-            && !is_stopped(&self.server)
-        {
-            let words = ["wait-for", "-S", parked.channel()];
-            let _ = timeout(Duration::from_millis(500), self.asker.ask(words)).await;
-        }
-    }
-
     async fn tell(&self, report: Report) -> Flow {
         match self.reports.send(report).await {
             Ok(()) => Flow::On,
@@ -248,16 +247,6 @@ impl Watcher {
         let now = Instant::now();
         let at = self.last_listing.map_or(now, |last| now.max(last + SPACE));
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
-    }
-
-    fn notice(&mut self, notice: Option<Notice>) -> Flow {
-        match notice {
-            Some(Notice::Changed | Notice::Clients) => self.soon(),
-            Some(Notice::Other) => {}
-            // The next glance starts another one.
-            Some(Notice::Exit) | None => self.parked = None,
-        }
-        Flow::On
     }
 
     fn pane_ended(&mut self, process: ProcessId, exit: Option<Exit>) -> Flow {
@@ -283,20 +272,24 @@ impl Watcher {
         if !self.reachable {
             return Flow::On;
         }
-        if self.parked.is_none() && self.seen && !is_stopped(&self.server) {
-            match Parked::start(&self.asker) {
-                Ok(parked) => self.parked = Some(parked),
-                Err(error) => tracing::debug!(%error, "cannot park a client"),
-            }
-            // What happened before it was there, it does not tell.
-            self.soon();
-        }
         let known: HashSet<u32> = self.panes.keys().map(|process| process.pid).collect();
         let children = pane::children(self.server.pid).unwrap_or_default();
         if children.iter().any(|pid| !known.contains(pid) && pane::is_pane(*pid)) {
             self.soon();
         }
+        self.look_at_work();
         Flow::On
+    }
+
+    /// A server that has run since may have changed; the one that shows much runs all the time.
+    fn look_at_work(&mut self) {
+        let ran = pane::ran_ns(self.server.pid);
+        if self.ran.is_some() && ran > self.ran {
+            let now = Instant::now();
+            let at = self.last_listing.map_or(now, |last| now.max(last + self.calm));
+            self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        }
+        self.ran = ran;
     }
 
     /// The path leads elsewhere than before.
@@ -321,7 +314,6 @@ impl Watcher {
             return Flow::On;
         }
         self.reachable = false;
-        self.parked = None;
         let why = format!("{why}: {}", self.socket.display());
         self.update(|state| {
             state.reachable = false;
@@ -422,6 +414,7 @@ impl Watcher {
             asked = self.ask() => asked,
         };
         self.last_listing = Some(Instant::now());
+        self.ran = None;
         match asked {
             Ok(listing) => {
                 self.again = AGAIN.0;
@@ -489,6 +482,8 @@ impl Watcher {
             self.due = Some(self.due.map_or(at, |due| due.min(at)));
         }
         let before = std::mem::replace(&mut self.sessions, now);
+        let same = outlines(&before).eq(outlines(&self.sessions));
+        self.calm = if same { (self.calm * 2).min(CALM.1) } else { CALM.0 };
         let first = !self.seen;
         self.seen = true;
         let count = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
@@ -535,7 +530,7 @@ impl Watcher {
         if first || !changed.is_empty() {
             self.forget_the_gone();
         }
-        if self.parked.is_none() { self.glance().await } else { Flow::On }
+        Flow::On
     }
 
     fn options_of(&self, destroy_unattached: bool) -> Vec<String> {
@@ -738,18 +733,21 @@ impl Watcher {
     }
 }
 
-async fn next_notice(parked: &mut Option<Parked>) -> Option<Notice> {
-    match parked {
-        Some(parked) => parked.next().await,
-        None => std::future::pending().await,
-    }
-}
-
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
     }
+}
+
+/// What a listing is asked for: not what is shown, but what there is.
+fn outlines(
+    sessions: &BTreeMap<String, SessionSeen>,
+) -> impl Iterator<Item = (&str, &str, u32, usize)> {
+    sessions.values().map(|session| {
+        let panes = session.layout.windows.iter().map(|window| window.panes.len()).sum();
+        (session.id.as_str(), session.name.as_str(), session.attached, panes)
+    })
 }
 
 /// The processes of a session's panes.

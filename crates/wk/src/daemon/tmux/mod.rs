@@ -112,7 +112,7 @@ pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken
             break;
         }
     }
-    // Parked clients are let go, and leave nothing in their servers.
+    // Watchers that are under way come to their end.
     drop(heard);
     let _ = tokio::time::timeout(std::time::Duration::from_secs(1), hub).await;
 }
