@@ -28,6 +28,28 @@ async fn servers(wk: &TestDaemon) -> Vec<TmuxServerView> {
 }
 
 #[tokio::test]
+async fn a_renamed_session_goes_by_its_new_name_while_it_lives_and_afterwards() {
+    let wk = TestDaemon::new();
+    let Some(mut tmux) = Tmux::new(&wk) else { return };
+    wk.ok(["daemon", "start"]).await;
+    let mut events = wk.events().await;
+    tmux.session("one", "exec sleep 1000").await;
+    let id = seen(&mut events, "one").await;
+    tmux.ok(&["rename-session", "-t", "one", "uno"]).await;
+    events.until_kind(&id, "session_renamed").await;
+
+    let taken = wk.wk(["run", "-d", "--name", "uno", "true"]).await.failed(1);
+    assert!(taken.contains("the name `uno` belongs to a living session"), "{taken}");
+    wk.ok(["run", "-d", "--name", "one", "true"]).await;
+
+    tmux.session("other", "cat").await;
+    tmux.ok(&["kill-session", "-t", "uno"]).await;
+    events.until_kind(&id, "session_closed").await;
+    assert!(wk.ok(["show", "uno"]).await.contains(&id));
+    assert!(!wk.ok(["show", "one"]).await.contains(&id));
+}
+
+#[tokio::test]
 async fn a_session_is_followed_from_its_birth_to_its_end() {
     let wk = TestDaemon::new();
     let Some(mut tmux) = Tmux::new(&wk) else { return };

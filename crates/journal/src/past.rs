@@ -33,7 +33,7 @@ impl Past {
             end_ms: ended.at.as_millis(),
             status: status.as_str().to_owned(),
             kind: created.session_kind.as_str().to_owned(),
-            name: created.name.clone(),
+            name: session.name().map(str::to_owned),
             agent_id: created.agent_id.clone(),
             component: created.component_name.clone(),
             username: created.username.clone(),

@@ -14,7 +14,7 @@ use crate::error::{JournalError, Result};
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Raised when the same events fold into other sessions than before.
-pub(crate) const PROJECTION: &str = "6";
+pub(crate) const PROJECTION: &str = "7";
 
 /// Says whose database this is (`PRAGMA application_id`): the bytes `WKjn`.
 const APPLICATION: i64 = 0x574b_6a6e;

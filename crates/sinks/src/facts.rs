@@ -34,7 +34,7 @@ pub fn variables(
         ("WK_EVENT", Some(event.change.kind().to_owned())),
         ("WK_EVENT_ID", Some(event_id(journal, event))),
         ("WK_SESSION_ID", event.session_id.map(String::from)),
-        ("WK_NAME", created.and_then(|created| created.name.clone())),
+        ("WK_NAME", session.and_then(Session::name).map(str::to_owned)),
         ("WK_TEMPLATE", created.and_then(|created| created.template.clone())),
         ("WK_ATTEMPT", session.map(|session| session.attempt.to_string())),
         ("WK_STATUS", status(event, session).map(|status| status.to_string())),

@@ -181,6 +181,26 @@ fn a_name_means_the_living_session_or_the_newest_that_ended() {
     assert_eq!(one(resolve(prefix)), id(5));
 }
 
+#[tokio::test]
+async fn an_ended_session_that_was_renamed_is_found_by_its_new_name_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder.path().join("journal.db"));
+    let mut drafts = life(id(1), 10, "old", 0);
+    let name = "new".to_owned();
+    drafts.insert(2, draft(id(1), 11, Change::SessionRenamed { name }));
+    journal.append(drafts).await.unwrap();
+
+    let session = journal.session(id(1)).unwrap().unwrap();
+    assert!(session.is_ended());
+    assert_eq!(journal.resolve("new").unwrap(), Resolved::One(session));
+    assert_eq!(journal.resolve("old").unwrap(), Resolved::None);
+    let named = |name: &str| {
+        ids(&journal, &SessionQuery { name: Some(name.to_owned()), ..SessionQuery::default() })
+    };
+    assert_eq!((named("new"), named("old")), (vec![id(1)], vec![]));
+    assert_eq!(journal.rebuild().await.unwrap().differing, []);
+}
+
 #[test]
 fn a_removed_session_is_not_found_but_remembered() {
     let folder = tempfile::tempdir().unwrap();

@@ -332,11 +332,8 @@ fn name(core: &Arc<Core>, name: Option<&str>) -> Result<Option<NameGuard>, Probl
     };
     let guard = core.reserve(text.to_owned()).ok_or_else(|| taken(""))?;
     // A name that reads like the beginning of an id is no reason to refuse it.
-    let holder = core
-        .journal
-        .live()
-        .into_iter()
-        .find(|session| session.created.name.as_deref() == Some(text));
+    let live = core.journal.live();
+    let holder = live.iter().find(|session| session.name() == Some(text));
     match holder {
         Some(session) => Err(taken(&format!(" ({})", session.id))),
         None => Ok(Some(guard)),

@@ -168,14 +168,14 @@ fn free_name(
     core: &Arc<Core>,
     session: &Session,
 ) -> Result<Option<super::core::NameGuard>, Problem> {
-    let Some(name) = &session.created.name else { return Ok(None) };
+    let Some(name) = session.name() else { return Ok(None) };
     let taken = || {
         let id = session.id;
         conflict(format!("session {id} cannot start again: another one is named `{name}` now"))
     };
-    let guard = core.reserve(name.clone()).ok_or_else(taken)?;
+    let guard = core.reserve(name.to_owned()).ok_or_else(taken)?;
     let live = core.journal.live();
-    if live.iter().any(|other| other.created.name.as_ref() == Some(name)) {
+    if live.iter().any(|other| other.name() == Some(name)) {
         return Err(taken());
     }
     Ok(Some(guard))

@@ -237,7 +237,7 @@ fn told(core: &Core, removal: &Removal) -> Removed {
     };
     Removed {
         session_id: removal.session_id.to_string(),
-        name: session.and_then(|session| session.created.name.clone()),
+        name: session.and_then(|session| session.name().map(str::to_owned)),
         part: part.to_owned(),
         bytes: removal.bytes,
         reason: reason.to_owned(),
