@@ -1,5 +1,10 @@
 //! Reads verdicts, newest first.
 
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+};
+
 use rusqlite::params;
 use wk_model::{Change, Seq, SessionId, Time, Verdict};
 
@@ -18,9 +23,16 @@ pub struct Judged {
 }
 
 impl Journal {
-    /// The latest verdict of each attempt that ended at or after `since`, newest first; at most
-    /// `limit` of them.
-    pub fn verdicts(&self, since: Option<Time>, limit: usize) -> Result<Vec<Judged>> {
+    /// Of the latest verdicts of each attempt that ended at or after `since`, those that `keep`
+    /// keeps, newest first; where there are more than `limit`, those whose ends are the latest.
+    ///
+    /// Reads no further back than it must.
+    pub fn verdicts(
+        &self,
+        since: Option<Time>,
+        limit: usize,
+        keep: impl Fn(&Verdict) -> bool,
+    ) -> Result<Vec<Judged>> {
         self.shared.memory.read(|connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM events e {JOINED}
@@ -28,12 +40,13 @@ impl Journal {
             );
             let mut select = connection.prepare_cached(&sql)?;
             let mut rows = select.query(params![integer(u64::MAX)])?;
-            let (mut found, mut seen) = (Vec::new(), std::collections::HashSet::new());
+            let (mut found, mut seen) = (Vec::new(), HashSet::new());
+            let mut latest = Latest { ends: BinaryHeap::new(), limit };
             while let Some(row) = rows.next()? {
                 let event = read_event(row)?;
                 // A verdict follows its end within a day, or the clock was set.
                 let too_old = |since: Time| since.millis_since(event.recorded_at) > DAY_MS;
-                if found.len() >= limit || since.is_some_and(too_old) {
+                if latest.is_before_all(event.recorded_at) || since.is_some_and(too_old) {
                     break;
                 }
                 let (Some(session_id), Change::VerdictReached(verdict)) =
@@ -42,10 +55,12 @@ impl Journal {
                     continue;
                 };
                 let recent = since.is_none_or(|since| verdict.end_time >= since);
-                if recent && seen.insert((session_id, verdict.attempt)) {
+                if recent && seen.insert((session_id, verdict.attempt)) && keep(&verdict) {
+                    latest.add((verdict.end_time, event.seq));
                     found.push(Judged { session_id, seq: event.seq, verdict: *verdict });
                 }
             }
+            found.retain(|judged| latest.has((judged.verdict.end_time, judged.seq)));
             Ok(found)
         })
     }
@@ -64,3 +79,28 @@ impl Journal {
 }
 
 const DAY_MS: u64 = 86_400_000;
+
+/// The latest ends, at most `limit` of them, each with its verdict's place.
+struct Latest {
+    ends: BinaryHeap<Reverse<(Time, Seq)>>,
+    limit: usize,
+}
+
+impl Latest {
+    fn add(&mut self, end: (Time, Seq)) {
+        self.ends.push(Reverse(end));
+        if self.ends.len() > self.limit {
+            self.ends.pop();
+        }
+    }
+
+    fn has(&self, end: (Time, Seq)) -> bool {
+        self.ends.peek().is_some_and(|Reverse(oldest)| end >= *oldest)
+    }
+
+    /// Whether there are enough, and what was recorded then can only be of an earlier end.
+    fn is_before_all(&self, recorded: Time) -> bool {
+        self.ends.len() >= self.limit
+            && self.ends.peek().is_none_or(|Reverse((oldest, _))| recorded < *oldest)
+    }
+}

@@ -8,7 +8,7 @@ use axum::{
 use wk_api::{Death, DeathsQuery, MORE, Pattern, Patterns};
 use wk_journal::Judged;
 use wk_judges::autopsy::{DeathRecord, patterns as patterns_of};
-use wk_model::{Cause, Culprit, HostState, Time};
+use wk_model::{Cause, Culprit, HostState, Time, Verdict};
 
 use super::Ask;
 use crate::{
@@ -27,26 +27,25 @@ pub(crate) async fn deaths(
         0 => usize::MAX,
         limit => limit as usize,
     };
-    let mut found = select(&app, &query).await?;
+    let mut found = select(&app, &query, limit.saturating_add(1)).await?;
     let more = (found.len() > limit).then_some([(MORE, "true")]);
     found.truncate(limit);
     let deaths: Vec<Death> = found.iter().map(|judged| view(&app, judged)).collect();
     Ok((more, Json(deaths)).into_response())
 }
 
-/// The deaths that are asked for, newest first.
-async fn select(app: &App, query: &DeathsQuery) -> Result<Vec<Judged>, Failure> {
+/// The latest deaths that are asked for, at most `limit`, newest first.
+async fn select(app: &App, query: &DeathsQuery, limit: usize) -> Result<Vec<Judged>, Failure> {
     let since = query.since.as_deref().map(Time::parse).transpose();
     let since = since.map_err(|error| Failure(bad_request(format!("bad `since`: {error}"))))?;
     let cause = query.cause.as_deref().map(str::parse::<Cause>).transpose();
     let cause = cause.map_err(|error| Failure(bad_request(error)))?;
     let (journal, all) = (app.journal.clone(), query.all || cause.is_some());
-    let read = tokio::task::spawn_blocking(move || journal.verdicts(since, usize::MAX)).await;
+    let keep = move |verdict: &Verdict| {
+        (all || verdict.unexpected) && cause.is_none_or(|cause| verdict.cause == cause)
+    };
+    let read = tokio::task::spawn_blocking(move || journal.verdicts(since, limit, keep)).await;
     let mut judged = read.map_err(|_| Failure(unavailable()))??;
-    judged.retain(|judged| {
-        (all || judged.verdict.unexpected)
-            && cause.is_none_or(|cause| judged.verdict.cause == cause)
-    });
     judged.sort_by_key(|judged| std::cmp::Reverse((judged.verdict.end_time, judged.seq)));
     Ok(judged)
 }
@@ -78,7 +77,7 @@ pub(crate) async fn patterns(
     State(app): State<App>,
     Ask(query): Ask<DeathsQuery>,
 ) -> Result<Json<Patterns>, Failure> {
-    let deaths = select(&app, &query).await?;
+    let deaths = select(&app, &query, usize::MAX).await?;
     let zone = jiff::tz::TimeZone::system();
     let records: Vec<_> = deaths.iter().map(|judged| record(judged, &zone)).collect();
     let patterns = patterns_of(&records).into_iter().map(|pattern| Pattern {
