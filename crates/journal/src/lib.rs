@@ -18,6 +18,7 @@ mod filter;
 mod fold;
 mod inbox;
 mod intake;
+mod latest;
 mod memory;
 mod open;
 mod past;

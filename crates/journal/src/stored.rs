@@ -21,6 +21,9 @@ pub(crate) const COLUMNS: &str = "e.seq, e.time_ms, b.boot, e.boot_ns, e.recorde
 pub(crate) const JOINED: &str =
     "CROSS JOIN boots b ON b.id = e.boot CROSS JOIN sources s ON s.id = e.source";
 
+/// A stretch of the journal is 2 to this many events, as the index by it says.
+pub(crate) const STRETCH_BITS: u32 = 13;
+
 /// The events of one session, in the order of the journal: `WITH` this, of the session `?1`,
 /// from `?2` to `?3`. Each stretch of the index is looked into by itself.
 pub(crate) const STRETCHES: &str = "RECURSIVE stretches (n) AS

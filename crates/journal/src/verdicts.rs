@@ -9,7 +9,7 @@ use rusqlite::params;
 use wk_model::{Change, Seq, SessionId, Time, Verdict};
 
 use crate::{
-    EventQuery, Journal,
+    Journal,
     error::Result,
     stored::{COLUMNS, JOINED, integer, read_event},
 };
@@ -67,14 +67,14 @@ impl Journal {
 
     /// The latest verdict of an attempt; none: of the latest attempt that has one.
     pub fn verdict(&self, session: SessionId, attempt: Option<u32>) -> Result<Option<Verdict>> {
-        let kinds = vec!["verdict_reached".to_owned()];
-        let query = EventQuery { session: Some(session), kinds, ..EventQuery::default() };
-        let verdicts = self.events(&query)?.into_iter().rev();
-        let mut verdicts = verdicts.filter_map(|event| match event.change {
-            Change::VerdictReached(verdict) => Some(*verdict),
+        self.latest_that(session, "verdict_reached", |event| match event.change {
+            Change::VerdictReached(verdict)
+                if attempt.is_none_or(|attempt| verdict.attempt == attempt) =>
+            {
+                Some(*verdict)
+            }
             _ => None,
-        });
-        Ok(verdicts.find(|verdict| attempt.is_none_or(|attempt| verdict.attempt == attempt)))
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why: the word that rules and commands are told for it.
 
-use wk_journal::{EventQuery, Journal};
+use wk_journal::Journal;
 use wk_model::{Category, Change, Ended, Ending, Event, Life, Outcome, Session};
 use wk_policies::recovery::categorise;
 
@@ -56,16 +56,11 @@ fn of_end(journal: &Journal, session: &Session, ended: &Ended) -> &'static str {
 
 /// What the latest attempt showed last.
 fn last_lines(journal: &Journal, session: &Session) -> Option<String> {
-    let query = EventQuery {
-        session: Some(session.id),
-        kinds: vec!["attempt_exited".to_owned()],
-        ..EventQuery::default()
-    };
-    let events = journal.events(&query).ok()?;
-    events.into_iter().rev().find_map(|event| match event.change {
+    let lines = journal.latest_that(session.id, "attempt_exited", |event| match event.change {
         Change::AttemptExited(exited) if exited.attempt == session.attempt => exited.last_lines,
         _ => None,
-    })
+    });
+    lines.ok()?
 }
 
 fn word(category: Category) -> &'static str {

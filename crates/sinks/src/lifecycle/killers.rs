@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use wk_journal::{EventQuery, Journal};
+use wk_journal::Journal;
 use wk_model::{Change, Event, SeenProcess, SessionId, SignalSeen};
 
 use super::{
@@ -130,11 +130,9 @@ fn is_ours(journal: &Journal, session_id: Option<SessionId>, sender: &SeenProces
         return false;
     }
     let Some(session_id) = session_id else { return false };
-    let kinds = vec!["attempt_started".to_owned()];
-    let query = EventQuery { session: Some(session_id), kinds, ..EventQuery::default() };
-    let events = journal.events(&query).unwrap_or_default();
-    events.iter().rev().any(|event| match &event.change {
-        Change::AttemptStarted(started) => started.holder == Some(sender.process),
-        _ => false,
-    })
+    let its = journal.latest_that(session_id, "attempt_started", |event| match event.change {
+        Change::AttemptStarted(started) if started.holder == Some(sender.process) => Some(()),
+        _ => None,
+    });
+    its.is_ok_and(|its| its.is_some())
 }

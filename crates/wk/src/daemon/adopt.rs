@@ -203,9 +203,7 @@ fn is_fresh(core: &Core, session_id: SessionId) -> bool {
 
 /// Nobody sits and waits for a session that was queued: it starts, however late.
 fn was_queued(core: &Core, session_id: SessionId) -> Result<bool, JournalError> {
-    let kinds = vec!["session_queued".to_owned()];
-    let query = EventQuery { session: Some(session_id), kinds, limit: 1, ..EventQuery::default() };
-    Ok(!core.journal.events(&query)?.is_empty())
+    Ok(core.journal.latest(session_id, "session_queued")?.is_some())
 }
 
 fn created_at(core: &Core, session_id: SessionId) -> Option<Moment> {

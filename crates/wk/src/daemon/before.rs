@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wk_journal::EventQuery;
 use wk_model::{
     AttemptExited, Before, Change, HostState, Kind, Moment, Session, SessionId, SessionSample,
     Time, TmuxHealth,
@@ -241,10 +240,8 @@ fn last_command(core: &Core, session: &Session) -> Option<String> {
 }
 
 fn in_pane(core: &Core, session_id: SessionId) -> Option<String> {
-    let kinds = vec!["tmux_layout_changed".to_owned()];
-    let query = EventQuery { session: Some(session_id), kinds, ..EventQuery::default() };
-    let events = core.journal.events(&query).ok()?;
-    let Change::TmuxLayoutChanged(layout) = &events.last()?.change else { return None };
+    let event = core.journal.latest(session_id, "tmux_layout_changed").ok()??;
+    let Change::TmuxLayoutChanged(layout) = &event.change else { return None };
     let active = layout.windows.iter().find(|window| window.active);
     let pane = active.or(layout.windows.first())?.panes.first()?;
     Some(match &pane.current_argv[..] {

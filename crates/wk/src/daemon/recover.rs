@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 use wk_holder::{host, record};
-use wk_journal::{EventQuery, JournalError};
+use wk_journal::JournalError;
 use wk_model::{
     Change, Draft, Ended, Ending, Event, Life, Orphan, Outcome, Seq, Session, SessionId, Source,
     Wait,
@@ -185,10 +185,8 @@ pub(super) fn previous_exit(core: &Core, session: &Session) -> Result<Option<i32
         Life::Recovering { last, .. } | Life::Ended(last) => Ok(Some(last.ending.shell_code())),
         // Between a restart and its turn.
         Life::Queued { .. } | Life::Starting | Life::Running { .. } => {
-            let kinds = vec!["attempt_exited".to_owned()];
-            let ends = EventQuery { session: Some(session.id), kinds, ..EventQuery::default() };
-            let ends = core.journal.events(&ends)?;
-            Ok(ends.iter().rev().find_map(|event| match &event.change {
+            let end = core.journal.latest(session.id, "attempt_exited")?;
+            Ok(end.and_then(|event| match event.change {
                 Change::AttemptExited(exited) => Some(exited.ending.shell_code()),
                 _ => None,
             }))

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use tokio::time::timeout;
 use wk_api::{Cleaned, OrphanView, Problem};
 use wk_holder::{host, record};
-use wk_journal::{EventQuery, JournalError};
+use wk_journal::JournalError;
 use wk_model::{Change, Orphan, ProcessId, SessionId};
 use wk_policies::cleanup::SETTLED;
 use wk_server::internal;
@@ -134,10 +134,11 @@ fn is_journalled(
     session_id: SessionId,
     process: &ProcessId,
 ) -> Result<bool, JournalError> {
-    let kinds = vec!["orphan_found".to_owned()];
-    let query = EventQuery { session: Some(session_id), kinds, ..EventQuery::default() };
-    let is_it = |change: &Change| matches!(change, Change::OrphanFound(orphan) if orphan.process == *process);
-    Ok(core.journal.events(&query)?.iter().any(|event| is_it(&event.change)))
+    let its = core.journal.latest_that(session_id, "orphan_found", |event| match event.change {
+        Change::OrphanFound(orphan) if orphan.process == *process => Some(()),
+        _ => None,
+    })?;
+    Ok(its.is_some())
 }
 
 /// TERM, grace, KILL, to exactly this process; says which signal it took, or none where it had

@@ -20,9 +20,6 @@ use crate::daemon::{
 /// Programs that are no command that somebody has given.
 const SHELLS: [&str; 8] = ["sh", "bash", "zsh", "fish", "dash", "ksh", "tcsh", "nu"];
 
-/// Layouts of one session that are looked through for the last.
-const LAYOUTS: usize = 100_000;
-
 /// A server's memory has changed if it is so many times what it was, and by so much.
 const MEMORY: (u64, u64) = (2, 64 << 20);
 
@@ -76,16 +73,8 @@ impl Taker {
     }
 
     fn last_layout(&self, session_id: SessionId) -> Option<TmuxLayout> {
-        let kinds = vec!["tmux_layout_changed".to_owned()];
-        let query = wk_journal::EventQuery {
-            session: Some(session_id),
-            kinds,
-            limit: LAYOUTS,
-            ..wk_journal::EventQuery::default()
-        };
-        let events = self.core.journal.events(&query).ok()?;
-        match &events.last()?.change {
-            Change::TmuxLayoutChanged(layout) => Some(layout.clone()),
+        match self.core.journal.latest(session_id, "tmux_layout_changed").ok()??.change {
+            Change::TmuxLayoutChanged(layout) => Some(layout),
             _ => None,
         }
     }
