@@ -8,25 +8,22 @@ use axum::{
 use wk_api::{Death, DeathsQuery, MORE, Pattern, Patterns};
 use wk_journal::Judged;
 use wk_judges::autopsy::{DeathRecord, patterns as patterns_of};
-use wk_model::{Cause, Culprit, HostState, Time, Verdict};
+use wk_model::{Cause, Culprit, HostState, Verdict};
 
-use super::Ask;
+use super::{
+    Ask,
+    parameter::{limit, time},
+};
 use crate::{
     App, Failure,
     error::{bad_request, unavailable},
 };
 
-/// Deaths in a list when nobody says how many.
-const LIMIT: u32 = 100;
-
 pub(crate) async fn deaths(
     State(app): State<App>,
     Ask(query): Ask<DeathsQuery>,
 ) -> Result<Response, Failure> {
-    let limit = match query.limit.unwrap_or(LIMIT) {
-        0 => usize::MAX,
-        limit => limit as usize,
-    };
+    let limit = limit(query.limit);
     let mut found = select(&app, &query, limit.saturating_add(1)).await?;
     let more = (found.len() > limit).then_some([(MORE, "true")]);
     found.truncate(limit);
@@ -36,8 +33,7 @@ pub(crate) async fn deaths(
 
 /// The latest deaths that are asked for, at most `limit`, newest first.
 async fn select(app: &App, query: &DeathsQuery, limit: usize) -> Result<Vec<Judged>, Failure> {
-    let since = query.since.as_deref().map(Time::parse).transpose();
-    let since = since.map_err(|error| Failure(bad_request(format!("bad `since`: {error}"))))?;
+    let since = time("since", query.since.as_deref())?;
     let cause = query.cause.as_deref().map(str::parse::<Cause>).transpose();
     let cause = cause.map_err(|error| Failure(bad_request(error)))?;
     let (journal, all) = (app.journal.clone(), query.all || cause.is_some());

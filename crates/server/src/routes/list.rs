@@ -11,11 +11,11 @@ use wk_api::{ListQuery, MORE};
 use wk_journal::SessionQuery;
 use wk_model::{Label, Time};
 
-use super::{Ask, find};
+use super::{
+    Ask, find,
+    parameter::{limit, time},
+};
 use crate::{App, Failure, error::bad_request, view::view};
-
-/// Sessions in a list when nobody says how many.
-const LIMIT: u32 = 100;
 
 pub(crate) async fn list(
     State(app): State<App>,
@@ -51,7 +51,7 @@ pub(crate) fn filters(app: &App, query: &ListQuery) -> Result<SessionQuery, Fail
         longer_than_ms: query.duration_greater.map(|seconds| seconds.saturating_mul(1000)),
         ended_since: time("ended_since", query.ended_since.as_deref())?,
         before,
-        limit: query.limit.unwrap_or(LIMIT) as usize,
+        limit: limit(query.limit),
     })
 }
 
@@ -64,11 +64,4 @@ fn labels(list: Option<&str>) -> Result<Vec<Label>, Failure> {
     let labels = list.into_iter().flat_map(|list| list.split(','));
     let bad = |error: wk_model::BadLabel| Failure(bad_request(error.to_string()));
     labels.map(|label| label.parse().map_err(bad)).collect()
-}
-
-fn time(name: &str, text: Option<&str>) -> Result<Option<Time>, Failure> {
-    let parse = |text: &str| {
-        Time::parse(text).map_err(|error| Failure(bad_request(format!("bad `{name}`: {error}"))))
-    };
-    text.map(parse).transpose()
 }

@@ -11,6 +11,7 @@ mod health;
 mod instances;
 mod list;
 mod output;
+mod parameter;
 mod recording;
 mod show;
 mod stats;

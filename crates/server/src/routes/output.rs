@@ -13,10 +13,10 @@ use wk_model::{Ending, SessionId, Time};
 use wk_recording::{Event, Follower, Kind, ReadError, Stream};
 use wk_sources::folder_watch::FolderWatch;
 
-use super::{Ask, Named};
+use super::{Ask, Named, parameter::time};
 use crate::{
     App, Failure,
-    error::{bad_request, not_found},
+    error::not_found,
     sse::{EventSender, Left, respond},
     view::{cleaned_up, was_cleaned_up},
 };
@@ -34,8 +34,7 @@ pub(crate) async fn output(
     if was_cleaned_up(&session, &app.sessions) {
         return Err(Failure(not_found(cleaned_up(session.id))));
     }
-    let since = query.since.as_deref().map(Time::parse).transpose();
-    let since = since.map_err(|error| Failure(bad_request(format!("bad `since`: {error}"))))?;
+    let since = time("since", query.since.as_deref())?;
     let selection = Selection { since, stream: query.stream };
     let follow = query.follow.unwrap_or(false);
     let ending = app.ending.clone();

@@ -3,28 +3,23 @@
 use axum::{Json, extract::State};
 use wk_api::{Stats, StatsGroup, StatsNumbers, StatsQuery};
 use wk_journal::{GroupBy, Numbers};
-use wk_model::Time;
 
-use super::Ask;
+use super::{
+    Ask,
+    parameter::{limit, time},
+};
 use crate::{App, Failure, error::bad_request};
-
-/// Groups when nobody says how many.
-const LIMIT: u32 = 100;
 
 pub(crate) async fn stats(
     State(app): State<App>,
     Ask(query): Ask<StatsQuery>,
 ) -> Result<Json<Stats>, Failure> {
     let by = query.by.as_deref().map(group_by).transpose()?;
-    let since = query.since.as_deref().map(Time::parse).transpose();
-    let since = since.map_err(|error| Failure(bad_request(format!("bad `since`: {error}"))))?;
+    let since = time("since", query.since.as_deref())?;
     let (journal, asked) = (app.journal.clone(), wk_journal::StatsQuery { by, since });
     let counted = tokio::task::spawn_blocking(move || journal.stats(&asked)).await;
     let counted = counted.map_err(|_| Failure(crate::error::unavailable()))??;
-    let limit = match query.limit.unwrap_or(LIMIT) {
-        0 => usize::MAX,
-        limit => limit as usize,
-    };
+    let limit = limit(query.limit);
     let more = counted.groups.len() > limit;
     let groups = counted.groups.into_iter().take(limit);
     let groups =
