@@ -5,11 +5,11 @@ use std::io::Write;
 use wk_api::{Death, DeathsQuery, Patterns};
 use wk_model::Cause;
 
-use super::Format;
+use super::{Format, filters::moment};
 use crate::{
     code::Code,
     color::{Paint, Style},
-    complaint::{self, Usage},
+    complaint,
     context::Context,
     csv, json,
     table::{self, Cell, Column},
@@ -55,8 +55,7 @@ pub(crate) async fn run(
     args: DeathsArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
-    let since = args.since.as_deref().map(|text| context.clock.parse(text).map_err(Usage));
-    let since = since.transpose()?.map(|time| time.to_string());
+    let since = moment(&context.clock, args.since.as_deref())?;
     let cause = args.cause.map(|cause| cause.to_string());
     let query = DeathsQuery { since, cause, all: args.all, limit: Some(args.limit) };
     if args.patterns {

@@ -45,13 +45,9 @@ pub(crate) struct Filters {
 impl Filters {
     /// The same for the API.
     pub(crate) fn to_query(&self, clock: &Clock) -> anyhow::Result<ListQuery> {
-        let moment = |text: &String| match clock.parse(text) {
-            Ok(time) => Ok(time.to_string()),
-            Err(why) => Err(Usage(why)),
-        };
-        let before = |text: &String| match text.parse::<SessionId>() {
-            Ok(_) => Ok(text.clone()),
-            Err(_) => moment(text),
+        let before = match &self.before {
+            Some(text) if text.parse::<SessionId>().is_ok() => Some(text.clone()),
+            text => moment(clock, text.as_deref())?,
         };
         Ok(ListQuery {
             status: joined(self.status.iter().map(|status| status.as_str())),
@@ -63,11 +59,17 @@ impl Filters {
             user: self.user.clone(),
             label: labels(&self.labels)?,
             name: self.name.clone(),
-            after: self.after.as_ref().map(moment).transpose()?,
-            before: self.before.as_ref().map(before).transpose()?,
+            after: moment(clock, self.after.as_deref())?,
+            before,
             ..ListQuery::default()
         })
     }
+}
+
+/// A moment that an option names, as the API takes it.
+pub(crate) fn moment(clock: &Clock, text: Option<&str>) -> Result<Option<String>, Usage> {
+    let read = |text| clock.parse(text).map(|time| time.to_string()).map_err(Usage);
+    text.map(read).transpose()
 }
 
 /// The ids of all living sessions that have these labels.

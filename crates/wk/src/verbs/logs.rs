@@ -4,10 +4,10 @@ use std::io::{IsTerminal, Write, stdout};
 
 use wk_api::{OutputQuery, OutputStream};
 
-use super::session_ref;
+use super::{filters::moment, session_ref};
 use crate::{
     code::Code,
-    complaint::{self, Usage},
+    complaint,
     context::Context,
     output_text::{OutputReader, Told},
     text::{cleaner::Cleaner, visible::visible},
@@ -46,17 +46,13 @@ pub(crate) async fn run(
     args: LogsArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
-    let since = args.since.as_deref().map(|text| context.clock.parse(text).map_err(Usage));
+    let since = moment(&context.clock, args.since.as_deref())?;
     let stream = match (args.stdout, args.stderr) {
         (true, _) => Some(OutputStream::Stdout),
         (_, true) => Some(OutputStream::Stderr),
         (false, false) => None,
     };
-    let query = OutputQuery {
-        follow: args.follow.then_some(true),
-        since: since.transpose()?.map(|time| time.to_string()),
-        stream,
-    };
+    let query = OutputQuery { follow: args.follow.then_some(true), since, stream };
     let colours = context.paint.0 && stdout().is_terminal();
     let mut reader = OutputReader::new(&context.daemon, &args.session, query);
     // Streams that take turns must not tear each other's sequences.

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use wk_api::{Stats, StatsNumbers, StatsQuery};
 
-use super::Format;
+use super::{Format, filters::moment};
 use crate::{
     code::Code,
     color::{Paint, Style},
-    complaint::{self, Usage},
+    complaint,
     context::Context,
     csv, json,
     table::{self, Cell, Column},
@@ -50,8 +50,7 @@ pub(crate) async fn run(
     args: StatsArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
-    let since = args.since.as_deref().map(|text| context.clock.parse(text).map_err(Usage));
-    let since = since.transpose()?.map(|time| time.to_string());
+    let since = moment(&context.clock, args.since.as_deref())?;
     let query = StatsQuery { by: args.by, since, limit: Some(args.limit) };
     let stats: Stats = context.daemon.get("/stats", &query).await?;
     match args.format {
