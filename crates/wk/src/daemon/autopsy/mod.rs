@@ -16,15 +16,16 @@ mod unsettled;
 mod verdict;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wk_journal::JournalError;
-use wk_judges::autopsy::{Death, Evidence, examine, group};
+use wk_judges::autopsy::{Death, examine, group};
 use wk_model::{AttemptExited, Before, Change, Event, Moment, SessionId};
 use wk_sources::system::QUICK;
 
@@ -36,6 +37,9 @@ const LONGEST_CHAIN: Duration = Duration::from_secs(10);
 
 /// For the settled verdict: journals of services are slow to ask.
 const THOROUGH: Duration = Duration::from_millis(400);
+
+/// Ends that are looked at thoroughly at once.
+const AT_ONCE: usize = 8;
 
 /// Verdicts that are under way and may wait to be heard.
 const WAITING: usize = 256;
@@ -61,11 +65,9 @@ impl Ended {
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let (found, mut examined) = mpsc::channel(WAITING);
-    let mut coroner = Coroner { core, found, begun: HashMap::new(), pending: Vec::new() };
+    let mut coroner = Coroner { core, found, begun: HashMap::new(), pending: HashMap::new() };
     tokio::spawn(hear_ends(coroner.core.clone(), ending.clone()));
-    for session in coroner.core.journal.live() {
-        coroner.core.scene.keep_living(&session);
-    }
+    keep_living(&coroner.core).await;
     for ended in unsettled::find(&coroner.core) {
         coroner.begin(ended);
     }
@@ -104,6 +106,19 @@ async fn hear_ends(core: Arc<Core>, ending: CancellationToken) {
     }
 }
 
+/// Keeps what is known of all that lives.
+async fn keep_living(core: &Arc<Core>) {
+    let core = core.clone();
+    let keep = move || {
+        for session in core.journal.live() {
+            core.scene.keep_living(&session);
+        }
+    };
+    if let Err(error) = tokio::task::spawn_blocking(keep).await {
+        tracing::error!(%error, "cannot keep what is known of the living");
+    }
+}
+
 struct Coroner {
     core: Arc<Core>,
     /// An end with its first verdict, and whether that is the last.
@@ -111,7 +126,7 @@ struct Coroner {
     /// Attempts whose verdict is under way, and when their end was heard of.
     begun: HashMap<Key, Instant>,
     /// Those that wait for their settled verdict.
-    pending: Vec<Ended>,
+    pending: HashMap<Key, Ended>,
 }
 
 impl Coroner {
@@ -152,7 +167,7 @@ impl Coroner {
             self.begun.remove(&ended.key());
             forget(&self.core, &ended);
         } else {
-            self.pending.push(ended);
+            self.pending.insert(ended.key(), ended);
         }
     }
 
@@ -161,7 +176,7 @@ impl Coroner {
         let chain = self.chain();
         let (first, last) = (chain.first()?.1, chain.last()?.1);
         let longest = first + LONGEST_CHAIN;
-        if chain.iter().all(|(key, _)| self.is_pending(key)) {
+        if chain.iter().all(|(key, _)| self.pending.contains_key(key)) {
             Some((last + self.core.settings().deaths.window).min(longest))
         } else {
             Some(longest)
@@ -175,19 +190,16 @@ impl Coroner {
         let mut all: Vec<(Key, Instant)> = self.begun.iter().map(|(key, at)| (*key, *at)).collect();
         all.sort_by_key(|(key, at)| (*at, *key));
         let mut chains = all.chunk_by(|(_, one), (_, next)| *next - *one <= window);
-        let waits = |chain: &&[(Key, Instant)]| chain.iter().any(|(key, _)| self.is_pending(key));
+        let waits =
+            |chain: &&[(Key, Instant)]| chain.iter().any(|(key, _)| self.pending.contains_key(key));
         chains.find(waits).map(<[_]>::to_vec).unwrap_or_default()
-    }
-
-    fn is_pending(&self, key: &Key) -> bool {
-        self.pending.iter().any(|ended| ended.key() == *key)
     }
 
     /// Settles the verdicts of the oldest chain.
     fn settle(&mut self) {
-        let chain: HashSet<Key> = self.chain().into_iter().map(|(key, _)| key).collect();
+        let chain = self.chain();
         let due: Vec<Ended> =
-            self.pending.extract_if(.., |ended| chain.contains(&ended.key())).collect();
+            chain.iter().filter_map(|(key, _)| self.pending.remove(key)).collect();
         for ended in &due {
             self.begun.remove(&ended.key());
         }
@@ -202,7 +214,7 @@ fn forget(core: &Core, ended: &Ended) {
 }
 
 /// What was known just before; the settled verdict keeps it.
-fn before(core: &Core, ended: &Ended, _evidence: &Evidence) -> Before {
+fn before(core: &Core, ended: &Ended) -> Before {
     match core.journal.session(ended.session_id).ok().flatten() {
         Some(session) => {
             let before = super::before::before(core, &session, &ended.exited, ended.at);
@@ -221,7 +233,7 @@ async fn first(core: &Arc<Core>, ended: &Ended) -> bool {
     let opinion = examine(&evidence);
     let settled = !opinion.unexpected;
     let scope = verdict::alone(ended.session_id);
-    let drafts = verdict::drafts(core, ended, &evidence, &opinion, scope, settled);
+    let drafts = verdict::drafts(core, ended, &opinion, scope, settled);
     verdict::journal(core, drafts).await;
     settled
 }
@@ -230,29 +242,35 @@ async fn first(core: &Arc<Core>, ended: &Ended) -> bool {
 /// whom.
 async fn settle(core: Arc<Core>, chain: Vec<Ended>) {
     let window = core.settings().deaths.window;
-    let (mut evidence, mut deaths) = (Vec::new(), Vec::new());
-    for ended in chain {
-        let Some(gathered) = gather::gather(&core, &ended, THOROUGH).await else { continue };
-        let opinion = examine(&gathered);
-        deaths.push(Death { session_id: ended.session_id, opinion });
-        evidence.push((ended, gathered));
-    }
+    let (chain, deaths) = examine_again(&core, chain).await;
     let groups = group(&deaths, u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
     let mut drafts = Vec::new();
     for group in groups {
         for member in &group.members {
-            let (Some((ended, evidence)), Some(death)) =
-                (evidence.get(*member), deaths.get(*member))
-            else {
+            let (Some(ended), Some(death)) = (chain.get(*member), deaths.get(*member)) else {
                 continue;
             };
             let scope = group.scope.clone();
-            drafts.extend(verdict::drafts(&core, ended, evidence, &death.opinion, scope, true));
+            drafts.extend(verdict::drafts(&core, ended, &death.opinion, scope, true));
         }
         drafts.extend(verdict::mass_death(&core, &group, &deaths));
     }
     verdict::journal(&core, drafts).await;
-    for (ended, _) in &evidence {
+    for ended in &chain {
         forget(&core, ended);
     }
+}
+
+/// A thorough look at each, several at once: each waits for the machine by itself.
+async fn examine_again(core: &Arc<Core>, chain: Vec<Ended>) -> (Vec<Ended>, Vec<Death>) {
+    let examined = chain.into_iter().map(|ended| {
+        let core = core.clone();
+        async move {
+            let evidence = gather::gather(&core, &ended, THOROUGH).await?;
+            let death = Death { session_id: ended.session_id, opinion: examine(&evidence) };
+            Some((ended, death))
+        }
+    });
+    let examined: Vec<_> = stream::iter(examined).buffered(AT_ONCE).collect().await;
+    examined.into_iter().flatten().unzip()
 }

@@ -2,7 +2,7 @@
 
 use wk_holder::host;
 use wk_journal::JournalError;
-use wk_judges::autopsy::{Death, Evidence, Group, Opinion};
+use wk_judges::autopsy::{Death, Group, Opinion};
 use wk_model::{
     Cause, Change, Culprit, DeathDetected, Draft, Ended as SessionEnded, Kind, Life, MassDeath,
     Outcome, ProcessId, Scope, ScopeKind, Session, SessionId, Source, Verdict,
@@ -23,7 +23,6 @@ pub(super) fn alone(session_id: SessionId) -> Scope {
 pub(super) fn drafts(
     core: &Core,
     ended: &Ended,
-    evidence: &Evidence,
     opinion: &Opinion,
     scope: Scope,
     settled: bool,
@@ -51,7 +50,7 @@ pub(super) fn drafts(
         evidence: opinion.evidence.clone(),
         alternatives: opinion.alternatives.clone(),
         missing: opinion.missing.clone(),
-        before: before.or_else(|| opinion.unexpected.then(|| super::before(core, ended, evidence))),
+        before: before.or_else(|| opinion.unexpected.then(|| super::before(core, ended))),
         advice: opinion.advice.clone(),
     };
     let detected = opinion.unexpected.then(|| Draft {
