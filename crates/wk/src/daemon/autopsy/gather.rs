@@ -6,8 +6,8 @@ use wk_holder::host;
 use wk_journal::EventQuery;
 use wk_judges::autopsy::{Coverage, Evidence, Fact, Subject, What};
 use wk_model::{
-    AttemptStarted, Change, CommandSeen, Event, LimitReached, Moment, ProcessId, Seq, Session,
-    SignalSeen, Stopped, Target,
+    AttemptStarted, Change, CommandSeen, Event, Kind, LimitReached, Moment, ProcessId, Seq,
+    Session, SignalSeen, Stopped, Target,
 };
 
 use wk_sources::system::About;
@@ -56,7 +56,9 @@ pub(super) async fn gather(
         _ => None,
     });
     let mut facts: Vec<Fact> = own.iter().filter_map(fact).collect();
-    facts.extend(common(core, ended).iter().filter_map(fact));
+    if is_of_tmux(&session) {
+        facts.extend(common(core, ended).iter().filter_map(fact));
+    }
     let tmux = tmux::of(core, &session);
     facts.extend(tmux.iter().flat_map(|tmux| tmux::messages(tmux, ended.at)));
     let mut subject = subject(&session, started.as_ref().map(|(_, started)| started), &facts);
@@ -103,6 +105,12 @@ fn own(core: &Core, ended: &Ended) -> Vec<Event> {
         events.truncate(end);
     }
     events
+}
+
+/// Whether facts of no session may tell of its end: they are about tmux servers and who asks
+/// them. What happens to the processes that we hold is journalled with their session.
+fn is_of_tmux(session: &Session) -> bool {
+    session.created.watched || session.created.session_kind == Kind::Tmux
 }
 
 /// Events of no session, near the end.
