@@ -9,4 +9,7 @@ pub mod process_watch;
 pub mod sampling;
 pub mod system;
 pub mod tmux;
+mod until;
 pub mod witness;
+
+pub use until::until;

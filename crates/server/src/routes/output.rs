@@ -6,12 +6,12 @@
 use std::{path::Path, time::Duration};
 
 use axum::{extract::State, response::Response};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use wk_api::{OutputChunk, OutputQuery, OutputStream};
 use wk_holder::folder;
 use wk_model::{Ending, SessionId, Time};
 use wk_recording::{Event, Follower, Kind, ReadError, Stream};
-use wk_sources::folder_watch::FolderWatch;
+use wk_sources::{folder_watch::FolderWatch, until};
 
 use super::{Ask, Named, parameter::time};
 use crate::{
@@ -112,13 +112,6 @@ fn still_expected(app: &App, session_id: SessionId, follow: bool) -> Expected {
         Some(None) if follow => Expected::More,
         Some(Some(Ending::Exited { .. } | Ending::Signaled { .. })) => Expected::Rest,
         None | Some(_) => Expected::Nothing,
-    }
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -37,7 +37,7 @@ use super::{
     screen::{ScreenLook, screen},
     socket::{self, FileId, Peer},
 };
-use crate::{process_watch::ProcessWatch, sampling::Sampler};
+use crate::{process_watch::ProcessWatch, sampling::Sampler, until};
 
 /// Between glances at the server's children and at its socket.
 const GLANCE: Duration = Duration::from_secs(2);
@@ -730,13 +730,6 @@ impl Watcher {
         let surplus = messages.len().saturating_sub(MAX_MESSAGES);
         messages.drain(..surplus);
         self.tell(Report::Messages { server: self.server, messages }).await
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::{mpsc, watch},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use wk_api::OutputStream;
 use wk_holder::protocol::{Ended, Reply, Request};
+use wk_sources::until;
 
 use super::{
     detach_key::{Detacher, Outcome, PATIENCE},
@@ -263,13 +264,6 @@ async fn changed(size: &mut Option<watch::Receiver<(u16, u16)>>) -> (u16, u16) {
         return *receiver.borrow_and_update();
     }
     std::future::pending().await
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,10 @@ use wk_model::{
     SessionSample, Time,
 };
 use wk_server::Board;
-use wk_sources::sampling::{Sampler, Target};
+use wk_sources::{
+    sampling::{Sampler, Target},
+    until,
+};
 
 use self::{
     inquiry::{Inquiry, Whom},
@@ -64,12 +67,6 @@ pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken
     watch.take_stock();
     loop {
         let due = watch.schedule.first().map(|ms| watch.began + Duration::from_millis(ms));
-        let due = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = ending.cancelled() => return,
             heard = events.next() => match heard {
@@ -77,7 +74,7 @@ pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken
                 Err(JournalError::Closed) => return,
                 Err(error) => events = watch.listen_anew(&error).await,
             },
-            () = due => watch.look().await,
+            () = until(due.map(Into::into)) => watch.look().await,
         }
     }
 }

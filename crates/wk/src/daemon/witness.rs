@@ -27,12 +27,15 @@ use std::{
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use wk_journal::{JournalError, Subscription};
 use wk_model::{Change, Draft, Event, Life, Moment, ProcessId, SessionId, Source};
-use wk_sources::witness::{Looking, Report, Witness};
+use wk_sources::{
+    until,
+    witness::{Looking, Report, Witness},
+};
 use wk_witness::protocol;
 
 use super::core::{AGAIN, Core, draft};
@@ -235,12 +238,6 @@ impl Intake {
     ) {
         loop {
             let due = self.mourned.front().map(|(due, _)| *due);
-            let due = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = ending.cancelled() => return,
                 heard = events.next() => match heard {
@@ -258,7 +255,7 @@ impl Intake {
                     // Its patience may have ended.
                     let _ = done.send(());
                 }
-                () = due => self.let_go(),
+                () = until(due) => self.let_go(),
             }
         }
     }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use wk_journal::JournalError;
 use wk_judges::autopsy::{Death, examine, group};
 use wk_model::{AttemptExited, Before, Change, Event, Moment, SessionId};
-use wk_sources::system::QUICK;
+use wk_sources::{system::QUICK, until};
 
 pub(super) use self::scene::Scene;
 use super::core::{AGAIN, Core};
@@ -73,12 +73,6 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     }
     loop {
         let due = coroner.due();
-        let due = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = ending.cancelled() => return,
             heard = events.next() => match heard {
@@ -94,7 +88,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
                 }
             },
             Some((ended, settled)) = examined.recv() => coroner.wait(ended, settled),
-            () = due => coroner.settle(),
+            () = until(due.map(Into::into)) => coroner.settle(),
         }
     }
 }
