@@ -56,6 +56,13 @@ pub struct TmuxLayout {
     pub windows: Vec<TmuxWindow>,
 }
 
+impl TmuxLayout {
+    /// The panes of all its windows.
+    pub fn panes(&self) -> impl Iterator<Item = &TmuxPane> + Clone {
+        self.windows.iter().flat_map(|window| &window.panes)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TmuxWindow {
     pub index: u32,

@@ -517,8 +517,7 @@ impl Watcher {
                 }
             }
         }
-        let structure =
-            |s: &SessionSeen| s.layout.windows.iter().map(|w| w.panes.len()).sum::<usize>();
+        let structure = |session: &SessionSeen| session.layout.panes().count();
         let changed: Vec<String> = self
             .sessions
             .iter()
@@ -587,8 +586,7 @@ impl Watcher {
         let panes: HashSet<&str> = self
             .sessions
             .values()
-            .flat_map(|session| session.layout.windows.iter())
-            .flat_map(|window| window.panes.iter().map(|pane| pane.id.as_str()))
+            .flat_map(|session| session.layout.panes().map(|pane| pane.id.as_str()))
             .collect();
         self.captured.retain(|pane, _| panes.contains(pane.as_str()));
     }
@@ -745,8 +743,7 @@ fn outlines(
 
 /// The processes of a session's panes.
 fn processes(session: &SessionSeen) -> impl Iterator<Item = ProcessId> {
-    let panes = session.layout.windows.iter().flat_map(|window| &window.panes);
-    panes.filter_map(|pane| pane.process)
+    session.layout.panes().filter_map(|pane| pane.process)
 }
 
 fn seen(

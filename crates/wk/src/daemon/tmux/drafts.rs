@@ -139,7 +139,7 @@ fn found(uid: u32) -> Created {
 
 /// The pane in front.
 pub(super) fn front(seen: &SessionSeen) -> Option<&wk_model::TmuxPane> {
-    let mut panes = seen.layout.windows.iter().flat_map(|window| &window.panes);
+    let mut panes = seen.layout.panes();
     let front = panes.clone().find(|pane| Some(&pane.id) == seen.active_pane.as_ref());
     front.or_else(|| panes.next())
 }

@@ -73,21 +73,18 @@ impl Tmux {
         else {
             return Vec::new();
         };
-        let all = seen.layout.windows.iter().flat_map(|window| &window.panes);
         let (front, others): (Vec<_>, Vec<_>) =
-            all.partition(|pane| Some(&pane.id) == seen.active_pane.as_ref());
+            seen.layout.panes().partition(|pane| Some(&pane.id) == seen.active_pane.as_ref());
         front.into_iter().chain(others).filter_map(|pane| pane.process).collect()
     }
 }
 
 /// The ids of a layout's panes.
 fn pane_ids(layout: &TmuxLayout) -> Vec<String> {
-    let panes = layout.windows.iter().flat_map(|window| &window.panes);
-    panes.map(|pane| pane.id.clone()).collect()
+    layout.panes().map(|pane| pane.id.clone()).collect()
 }
 
 /// The processes of a layout.
 pub(super) fn panes(layout: &TmuxLayout) -> Vec<ProcessId> {
-    let panes = layout.windows.iter().flat_map(|window| &window.panes);
-    panes.filter_map(|pane| pane.process).collect()
+    layout.panes().filter_map(|pane| pane.process).collect()
 }
