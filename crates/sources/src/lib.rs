@@ -1,6 +1,7 @@
 //! Sources turn the world into events: one module per source. They observe and report, and
 //! decide nothing.
 
+mod age;
 pub mod cgroup;
 pub mod folder_watch;
 pub mod holders;
@@ -12,4 +13,5 @@ pub mod tmux;
 mod until;
 pub mod witness;
 
+pub use age::age_seconds;
 pub use until::until;

@@ -37,7 +37,7 @@ use super::{
     screen::{ScreenLook, screen},
     socket::{self, FileId, Peer},
 };
-use crate::{process_watch::ProcessWatch, sampling::Sampler, until};
+use crate::{age_seconds, process_watch::ProcessWatch, sampling::Sampler, until};
 
 /// Between glances at the server's children and at its socket.
 const GLANCE: Duration = Duration::from_secs(2);
@@ -804,11 +804,6 @@ fn make_folder(socket: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let Some(folder) = socket.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
     std::fs::DirBuilder::new().mode(0o700).create(folder)
-}
-
-fn age_seconds(process: &ProcessId) -> u64 {
-    let ticks = rustix::param::clock_ticks_per_second().max(1);
-    (host::now().boot_ns / 1_000_000_000).saturating_sub(process.start_time / ticks)
 }
 
 fn random() -> u128 {

@@ -3,6 +3,7 @@
 use wk_holder::host;
 use wk_model::{Change, Draft, Ending, Kind, Life, ProcessId, Session, SessionId};
 use wk_sources::{
+    age_seconds,
     process_watch::ProcessWatch,
     tmux::{Agent, Report},
 };
@@ -36,9 +37,7 @@ impl Taker {
         drop(book);
         let Some(session_id) = self.new_id() else { return };
         let created = drafts::agent(agent, parent, uid);
-        let ticks = rustix::param::clock_ticks_per_second().max(1);
-        let age =
-            (host::now().boot_ns / 1_000_000_000).saturating_sub(agent.process.start_time / ticks);
+        let age = age_seconds(&agent.process);
         let now = u64::try_from(host::now().time.as_millis() / 1000).unwrap_or(0);
         let at = drafts::moment_of(now.saturating_sub(age));
         drafts.extend(drafts::begin(session_id, at, created, (Some(agent.process), None), (0, 0)));

@@ -4,10 +4,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::oneshot;
 use wk_api::{Problem, TmuxRepaired, TmuxServerView};
-use wk_holder::{host, protocol::ScreenRequest};
+use wk_holder::protocol::ScreenRequest;
 use wk_model::{Change, Life, Requester, Session, SessionId, Stopped, TmuxPlace};
 use wk_server::{conflict, internal, unreachable};
-use wk_sources::tmux::{Order, Refused, ScreenLook, ServerState};
+use wk_sources::{
+    age_seconds,
+    tmux::{Order, Refused, ScreenLook, ServerState},
+};
 
 use super::{
     super::core::{Core, failed},
@@ -96,14 +99,12 @@ fn told(id: SessionId, refused: Refused) -> Problem {
 }
 
 fn view(state: &ServerState) -> TmuxServerView {
-    let ticks = rustix::param::clock_ticks_per_second().max(1);
-    let uptime = host::now().boot_ns / 1_000_000_000;
     TmuxServerView {
         socket: state.socket.display().to_string(),
         pid: state.server.map(|server| server.pid),
         uid: state.uid,
         version: Some(state.version.clone()).filter(|version| !version.is_empty()),
-        age_seconds: state.server.map(|server| uptime.saturating_sub(server.start_time / ticks)),
+        age_seconds: state.server.as_ref().map(age_seconds),
         sessions: state.sessions,
         panes: state.panes,
         processes: state.processes,
