@@ -19,6 +19,8 @@ pub use counter::Counter;
 pub use course::{Activity, Course, Reading};
 pub use history::{History, Trend};
 
+use crate::amount::{bytes, span};
+
 /// Near a limit from this share of it on, in percent.
 const NEAR: u128 = 80;
 /// And until it is back below this share: a tree that hovers would be an event at each look.
@@ -170,30 +172,6 @@ impl LimitUse {
             LimitKind::Processes => of("processes", value.to_string(), max.to_string()),
         }
     }
-}
-
-/// A length of time for people: `450ms`, `12s`, `5m 3s`, `2h 4m`.
-fn span(ms: u64) -> String {
-    let seconds = ms / 1000;
-    let two = |first: u64, unit: &str, second: u64, below: &str| match second {
-        0 => format!("{first}{unit}"),
-        second => format!("{first}{unit} {second}{below}"),
-    };
-    match seconds {
-        0 => format!("{ms}ms"),
-        1..60 => format!("{seconds}s"),
-        60..3600 => two(seconds / 60, "m", seconds % 60, "s"),
-        _ => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
-    }
-}
-
-fn bytes(count: u64) -> String {
-    for (unit, size) in [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if count >= size {
-            return format!("{:.1} {unit}", (count as f64 / size as f64 * 10.0).floor() / 10.0);
-        }
-    }
-    format!("{count} B")
 }
 
 #[cfg(test)]

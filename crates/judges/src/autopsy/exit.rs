@@ -7,8 +7,9 @@ use super::{
     case::{Case, End},
     fault::{heap, heap_text, said},
     finding::Finding,
-    words::{bytes, line, plain},
+    words::{line, plain},
 };
+use crate::amount::bytes;
 
 const SPACE_TEXTS: [&str; 3] = ["No space left on device", "ENOSPC", "Disk quota exceeded"];
 

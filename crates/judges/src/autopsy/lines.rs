@@ -6,8 +6,9 @@ use super::{
     Fact, LogNote, ScreenNote, What,
     case::{BY_THE_KERNEL, Case, End, millis},
     hangup, tmux, tmux_command,
-    words::{bytes, ended, line, plain, who},
+    words::{ended, line, plain, who},
 };
+use crate::amount::bytes;
 
 /// Lines of one verdict, the nearest to the end.
 const MOST: usize = 40;

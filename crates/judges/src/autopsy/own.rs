@@ -8,8 +8,9 @@ use super::{
     blow::Blow,
     case::{Case, is_before},
     finding::Finding,
-    words::{bytes, plain, span, who},
+    words::{plain, who},
 };
+use crate::amount::{bytes, span};
 
 pub(super) fn never_ran(case: &Case) -> Option<Finding> {
     let Ending::NeverRan { why } = &case.evidence.ending else { return None };

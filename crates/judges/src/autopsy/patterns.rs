@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wk_model::{Cause, SessionId, Time};
 
-use super::words::{bytes, plain, span};
+use super::words::plain;
+use crate::amount::{bytes, span};
 
 /// Fewer are no pattern.
 const FEWEST: usize = 3;
