@@ -80,11 +80,45 @@ impl Sampler {
             cpu_ms: found.waited_ticks.saturating_mul(self.tick_ms),
             ..Look::default()
         };
-        let mut seen = HashSet::from([holder.pid, std::process::id()]);
         let mut waiting = self.children(&found);
         if let Some(leaf) = leaf {
             waiting.extend(cgroup::processes(leaf).unwrap_or_default());
         }
+        let seen = HashSet::from([holder.pid, std::process::id()]);
+        self.walk(&mut look, waiting, seen, leader);
+        Ok(Some(look))
+    }
+
+    /// Looks at processes that nobody of ours holds, and all below them. `leader` says whether
+    /// that lives and runs.
+    pub fn look_below(&mut self, roots: &[ProcessId], leader: &ProcessId) -> io::Result<Look> {
+        let mut look = Look { alive: Liveness::Dead, ..Look::default() };
+        let mut waiting = Vec::new();
+        for root in roots {
+            let found = ProcessUse::read(root.pid)?;
+            if root.boot == host::boot_id()
+                && found.is_some_and(|found| found.start_time == root.start_time)
+            {
+                waiting.push(root.pid);
+            }
+        }
+        self.walk(&mut look, waiting, HashSet::from([std::process::id()]), leader);
+        Ok(look)
+    }
+
+    /// Begins anew: what was remembered of all processes may be old by now.
+    pub fn forget(&mut self) {
+        self.by_parent = None;
+    }
+
+    /// Adds what waits to be looked at and all below it, but nothing that was seen.
+    fn walk(
+        &mut self,
+        look: &mut Look,
+        mut waiting: Vec<u32>,
+        mut seen: HashSet<u32>,
+        leader: &ProcessId,
+    ) {
         while let Some(pid) = waiting.pop() {
             if seen.len() > MAX_PROCESSES || !seen.insert(pid) {
                 continue;
@@ -95,42 +129,8 @@ impl Sampler {
                 continue;
             }
             waiting.extend(self.children(&process));
-            self.add(&mut look, &process, leader);
+            self.add(look, &process, leader);
         }
-        Ok(Some(look))
-    }
-
-    /// Looks at processes that nobody of ours holds, and all below them. `leader` says whether
-    /// that lives and runs.
-    pub fn look_below(&mut self, roots: &[ProcessId], leader: &ProcessId) -> io::Result<Look> {
-        let mut look = Look { alive: Liveness::Dead, ..Look::default() };
-        let mut seen = HashSet::from([std::process::id()]);
-        let mut waiting = Vec::new();
-        for root in roots {
-            let found = ProcessUse::read(root.pid)?;
-            if root.boot == host::boot_id()
-                && found.is_some_and(|found| found.start_time == root.start_time)
-            {
-                waiting.push(root.pid);
-            }
-        }
-        while let Some(pid) = waiting.pop() {
-            if seen.len() > MAX_PROCESSES || !seen.insert(pid) {
-                continue;
-            }
-            let Ok(Some(process)) = ProcessUse::read(pid) else { continue };
-            if process.flags & KERNEL_THREAD != 0 || is_holder(&process) {
-                continue;
-            }
-            waiting.extend(self.children(&process));
-            self.add(&mut look, &process, leader);
-        }
-        Ok(look)
-    }
-
-    /// Begins anew: what was remembered of all processes may be old by now.
-    pub fn forget(&mut self) {
-        self.by_parent = None;
     }
 
     fn add(&self, look: &mut Look, process: &ProcessUse, leader: &ProcessId) {
