@@ -149,37 +149,7 @@ impl Tmux {
             self.fill(pane, first)?;
             let mut last = pane.to_owned();
             for other in others {
-                let directory = folder(&other.directory);
-                let made = self.ask(&[
-                    "split-window",
-                    "-d",
-                    "-P",
-                    "-F",
-                    "#{pane_id}",
-                    "-t",
-                    &last,
-                    "-c",
-                    directory,
-                ]);
-                // A terminal of 80 columns holds few: what the layout needs is made as it goes.
-                let made = match made {
-                    Ok(made) => made,
-                    Err(_) => {
-                        self.ask(&["select-layout", "-t", &last, "tiled"])?;
-                        self.ask(&[
-                            "split-window",
-                            "-d",
-                            "-P",
-                            "-F",
-                            "#{pane_id}",
-                            "-t",
-                            &last,
-                            "-c",
-                            directory,
-                        ])?
-                    }
-                };
-                last = made.trim().to_owned();
+                last = self.split(&last, folder(&other.directory))?;
                 self.fill(&last, other)?;
             }
             if !others.is_empty() {
@@ -195,6 +165,17 @@ impl Tmux {
         }
         let session = session.context("nothing to bring back")?;
         Ok(session.trim_end_matches(':').to_owned())
+    }
+
+    /// Makes another pane in the window of `pane`.
+    fn split(&self, pane: &str, directory: &str) -> anyhow::Result<String> {
+        let split = ["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", pane, "-c", directory];
+        // A terminal of 80 columns holds few: what the layout needs is made as it goes.
+        let made = self.ask(&split).or_else(|_| {
+            self.ask(&["select-layout", "-t", pane, "tiled"])?;
+            self.ask(&split)
+        })?;
+        Ok(made.trim().to_owned())
     }
 
     /// Types what goes on into the shell of a pane.
