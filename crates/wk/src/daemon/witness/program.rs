@@ -5,13 +5,12 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };
 
 use rustix::process::geteuid;
-use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use wk_witness::protocol::TAKEN;
@@ -29,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a witness says goes here, in its folder.
-pub(crate) const LOG: &str = "witness.log";
+const LOG: &str = "witness.log";
 
 /// Starts a witness whenever none is heard; for ever.
 pub(super) async fn keep(core: Arc<Core>, ending: CancellationToken) {
@@ -73,7 +72,8 @@ async fn start(core: &Core, folder: &Path) {
         *core.witness.trouble() = Some(why);
     };
     let child = witness_program().map_err(|error| error.to_string()).and_then(|program| {
-        spawn(&program, folder)
+        witness_command(&program, folder)
+            .and_then(|command| tokio::process::Command::from(command).spawn())
             .map_err(|error| format!("cannot start `{}`: {error}", program.display()))
     });
     let mut child = match child {
@@ -98,19 +98,15 @@ async fn start(core: &Core, folder: &Path) {
     }
 }
 
-/// It has nothing of ours: it serves everybody on this machine, and outlives us.
-fn spawn(program: &Path, folder: &Path) -> io::Result<tokio::process::Child> {
+/// What starts a witness. It has nothing of ours: it serves everybody on this machine, and
+/// outlives us.
+pub(crate) fn witness_command(program: &Path, folder: &Path) -> io::Result<Command> {
     std::fs::create_dir_all(folder)?;
     let log = log(&folder.join(LOG))?;
-    Command::new(program)
-        .arg("--dir")
-        .arg(folder)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
+    let mut command = Command::new(program);
+    command.arg("--dir").arg(folder).env_clear().current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    Ok(command)
 }
 
 fn log(path: &Path) -> io::Result<File> {

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::net::UnixStream,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use wk_witness::protocol;
 use super::obstacles;
 use crate::{
     code::Code,
-    daemon::{last_words, witness_program},
+    daemon::{last_words, witness_command, witness_program},
 };
 
 const UNIT: &str = "/etc/systemd/system/wk-witness.service";
@@ -139,18 +139,7 @@ fn systemctl(words: &[&str]) -> anyhow::Result<()> {
 
 /// A process that starts the witness again whenever it ends.
 fn start(program: &Path, folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let log = fs::File::create(folder.join("witness.log"))?;
-    Command::new(program)
-        .args(["--supervise", "--dir"])
-        .arg(folder)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .map(drop)
+    witness_command(program, folder)?.arg("--supervise").spawn().map(drop)
 }
 
 #[cfg(test)]
