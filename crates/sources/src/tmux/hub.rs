@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use wk_holder::host;
 use wk_model::{Liveness, ProcessId};
@@ -21,7 +21,7 @@ use super::{
     socket::{self, FileId, Peer},
     watcher::{Watcher, Word},
 };
-use crate::folder_watch::FolderWatch;
+use crate::{folder_watch::FolderWatch, until};
 
 /// Between looks at places that nothing tells of: folders that are not there yet, and sockets
 /// that are named one by one. A look is a `stat` of each.
@@ -196,13 +196,6 @@ async fn made(terminals: &mut Option<FolderWatch>) {
     }
     *terminals = None;
     std::future::pending().await
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl Hub {

@@ -736,7 +736,7 @@ fn outlines(
     sessions: &BTreeMap<String, SessionSeen>,
 ) -> impl Iterator<Item = (&str, &str, u32, usize)> {
     sessions.values().map(|session| {
-        let panes = session.layout.windows.iter().map(|window| window.panes.len()).sum();
+        let panes = session.layout.panes().count();
         (session.id.as_str(), session.name.as_str(), session.attached, panes)
     })
 }
