@@ -59,7 +59,7 @@ use crate::config::Settings;
 
 pub(crate) use self::{
     log::{FILE as LOG_FILE, FOLDER as LOG_FOLDER},
-    witness::{last_words, witness_command, witness_program},
+    witness::{WITNESS_LOG, last_words, witness_command, witness_program},
     world::{daemon_environment, holder_program, own_program},
 };
 

@@ -13,7 +13,7 @@ mod command;
 mod program;
 
 pub(super) use self::program::first_try;
-pub(crate) use self::program::{last_words, witness_command};
+pub(crate) use self::program::{WITNESS_LOG, last_words, witness_command};
 
 use std::{
     collections::{HashMap, VecDeque},

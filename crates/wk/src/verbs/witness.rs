@@ -14,7 +14,7 @@ use crate::{
     color::{Paint, Style},
     config::Settings,
     context::Context,
-    daemon::{last_words, witness_program},
+    daemon::{WITNESS_LOG, last_words, witness_program},
     json,
     table::{self, Cell},
 };
@@ -131,7 +131,7 @@ fn write_status(
 }
 
 fn said(folder: &Path) -> Option<String> {
-    folder.join("witness.log").is_file().then(|| last_words(folder))
+    folder.join(WITNESS_LOG).is_file().then(|| last_words(folder))
 }
 
 /// What a witness would lack on this machine, as far as anybody can tell.

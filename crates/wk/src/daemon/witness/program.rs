@@ -28,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a witness says goes here, in its folder.
-const LOG: &str = "witness.log";
+pub(crate) const WITNESS_LOG: &str = "witness.log";
 
 /// Starts a witness whenever none is heard; for ever.
 pub(super) async fn keep(core: Arc<Core>, ending: CancellationToken) {
@@ -102,7 +102,7 @@ async fn start(core: &Core, folder: &Path) {
 /// outlives us.
 pub(crate) fn witness_command(program: &Path, folder: &Path) -> io::Result<Command> {
     std::fs::create_dir_all(folder)?;
-    let log = log(&folder.join(LOG))?;
+    let log = log(&folder.join(WITNESS_LOG))?;
     let mut command = Command::new(program);
     command.arg("--dir").arg(folder).env_clear().current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -119,7 +119,7 @@ fn log(path: &Path) -> io::Result<File> {
 
 /// The last line of its log.
 pub(crate) fn last_words(folder: &Path) -> String {
-    let log = std::fs::read(folder.join(LOG)).unwrap_or_default();
+    let log = std::fs::read(folder.join(WITNESS_LOG)).unwrap_or_default();
     let from = log.len().saturating_sub(4096);
     let text = String::from_utf8_lossy(&log[from..]).into_owned();
     let line = text.lines().rev().find(|line| !line.trim().is_empty());
