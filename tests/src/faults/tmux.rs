@@ -1,6 +1,14 @@
 //! Sessions of tmux, each way with a server of its own.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::ChildStdout,
+};
 
 use super::{Expected, Lane, Way, way::ways};
 use crate::within;
@@ -186,16 +194,16 @@ async fn destroyed_unattached(lane: &Lane) -> Injected {
     let server = Server::new(lane)?;
     let (_other, id) = (server.session("other").await, server.session("victim").await);
     // A client in control mode is attached as any other, and leaves when its input ends.
-    let mut attach = server.command(&["-C", "attach-session", "-t", "victim"]);
-    attach.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let attach = server.command(&["-C", "attach-session", "-t", "victim"]);
+    let mut attach = tokio::process::Command::from(attach);
+    attach.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut client = attach.spawn().map_err(|error| error.to_string())?;
-    while !attached(&server) {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let mut told = BufReader::new(client.stdout.take().expect("it is piped")).lines();
+    within("a client that attaches", until_attached(&mut told)).await;
     server.call(&["set-option", "-t", "victim", "destroy-unattached", "on"]).await;
     drop(client.stdin.take());
     lane.settled(&id).await;
-    let _ = client.wait();
+    let _ = within("a client that leaves", client.wait()).await;
     if server.pid().is_empty() {
         // Some versions do, now and then: the verdict says so, and is right.
         return Err("tmux itself crashed of it".to_owned());
@@ -204,7 +212,12 @@ async fn destroyed_unattached(lane: &Lane) -> Injected {
     Ok(vec![Expected::new(&id, &["tmux-option"]).blind(blind)])
 }
 
-fn attached(server: &Server) -> bool {
-    let output = server.command(&["list-clients", "-t", "victim"]).output();
-    output.is_ok_and(|output| !output.stdout.is_empty())
+/// A client says which session it has, once it is attached to one.
+async fn until_attached(told: &mut Lines<BufReader<ChildStdout>>) {
+    while let Ok(Some(line)) = told.next_line().await {
+        if line.starts_with("%session-changed") {
+            return;
+        }
+    }
+    panic!("it left before it was attached");
 }
