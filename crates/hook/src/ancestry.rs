@@ -70,8 +70,13 @@ fn is_shell(comm: &str) -> bool {
     SHELLS.contains(&comm.trim_start_matches('-'))
 }
 
+/// Whether a program is one that agents are run by.
+pub fn is_runtime(comm: &str) -> bool {
+    RUNTIMES.contains(&comm)
+}
+
 fn is_named(comm: &str, agent: &str) -> bool {
-    comm.eq_ignore_ascii_case(agent) || RUNTIMES.contains(&comm)
+    comm.eq_ignore_ascii_case(agent) || is_runtime(comm)
 }
 
 /// The processes above this one, its parent first; those outside of its view are missing.

@@ -46,8 +46,8 @@ enum Mode {
     Text(Copy),
     /// A string that is left out; whether the next byte is escaped.
     NoText(bool),
-    /// So many bytes of it may still be kept.
-    Scalar(usize),
+    /// So many bytes of it may still be kept; none: it is left out.
+    Scalar(Option<usize>),
     /// An object or array that is left out.
     Without {
         depth: usize,
@@ -112,11 +112,17 @@ impl Shrinker {
                 }
                 Mode::Scalar(left) => {
                     let length = piece.iter().position(|byte| ends_scalar(*byte));
-                    let kept = length.unwrap_or(piece.len()).min(*left);
-                    self.out.extend_from_slice(&piece[..kept]);
-                    *left -= kept;
+                    let long = length.unwrap_or(piece.len());
+                    if let Some(left) = left {
+                        let kept = long.min(*left);
+                        self.out.extend_from_slice(&piece[..kept]);
+                        *left -= kept;
+                        if kept < long {
+                            self.end_number();
+                        }
+                    }
                     self.mode = if length.is_some() { self.after_value() } else { mode };
-                    length.unwrap_or(piece.len())
+                    long
                 }
                 Mode::Without { depth, in_text, escaped } => {
                     let (used, ended) = pass_value(piece, depth, in_text, escaped);
@@ -182,8 +188,8 @@ impl Shrinker {
                 }
                 self.after_value()
             }
-            _ if self.begin(false) => Mode::Scalar(SCALAR),
-            _ => Mode::Scalar(0),
+            _ if self.begin(false) => Mode::Scalar(Some(SCALAR)),
+            _ => Mode::Scalar(None),
         }
     }
 
@@ -210,6 +216,13 @@ impl Shrinker {
             }
         }
         true
+    }
+
+    /// A number that was cut ends with a digit.
+    fn end_number(&mut self) {
+        while matches!(self.out.last(), Some(b'.' | b'e' | b'E' | b'+' | b'-')) {
+            self.out.pop();
+        }
     }
 
     fn after_value(&self) -> Mode {
@@ -425,6 +438,15 @@ mod tests {
         assert_eq!(value(r#"{"a":1,"b"#, 4096), json!({"a": 1}));
         assert_eq!(value(r#"{"a":1,"b":"#, 4096), json!({"a": 1}));
         assert_eq!(value(r#"{"a":1} {"b":2}"#, 4096), json!({"a": 1}));
+    }
+
+    #[test]
+    fn a_number_that_is_cut_is_still_one() {
+        for digits in 60..66 {
+            let text = format!(r#"{{"a":{}.5e+10,"b":true}}"#, "1".repeat(digits));
+            let short = value(&text, 4096);
+            assert!(short["a"].is_number() && short["b"] == true, "{short}");
+        }
     }
 
     #[test]

@@ -182,7 +182,8 @@ impl Inbox {
             }
         };
         let bell = self.bell.rung();
-        let (first, second) = self.watches.split_at_mut(1.min(self.watches.len()));
+        let middle = self.watches.len().min(1);
+        let (first, second) = self.watches.split_at_mut(middle);
         let gone = tokio::select! {
             () = bell => None,
             () = pause => None,
