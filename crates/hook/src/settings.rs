@@ -5,7 +5,9 @@
 use std::{
     env,
     ffi::OsString,
-    fs, io,
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -78,7 +80,9 @@ impl HookSettings {
             return Ok(());
         }
         let new = hooks.join(format!("{FILE}.{}.new", std::process::id()));
-        fs::write(&new, text)?;
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
+        file.and_then(|mut file| file.write_all(&text))?;
         fs::rename(new, path)
     }
 }

@@ -189,7 +189,9 @@ impl Taker {
     /// The session in whose tree a process is: under a holder, in a pane, or an agent's.
     pub(super) fn parent(&self, told: &Told, own: Option<ProcessId>) -> Option<SessionId> {
         let siblings = own.map_or(&[][..], |own| self.book.of_process(own));
-        let live = self.core.journal.live();
+        let mut live = self.core.journal.live();
+        // What was found in another is nearer than that.
+        live.sort_by_key(|session| session.created.watched);
         let mut owners = HashMap::new();
         for session in live.iter().filter(|session| !siblings.contains(&session.id)) {
             if let Life::Running { process, holder, .. } = session.life {

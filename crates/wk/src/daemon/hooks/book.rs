@@ -72,6 +72,15 @@ impl Book {
         self.processes.get(&process).map_or(&[], Vec::as_slice)
     }
 
+    /// A process is an agent for sure; it is not where it calls for several.
+    pub(super) fn make_sure(&mut self, process: ProcessId) {
+        if let [only] = self.of_process(process)
+            && let Some(entry) = self.sessions.get_mut(&only.clone())
+        {
+            entry.sure = true;
+        }
+    }
+
     /// The living session that its agent calls so.
     pub(super) fn of_id(&self, id: &str) -> Option<SessionId> {
         self.ids.get(id).copied()

@@ -77,6 +77,9 @@ impl Taker {
     fn take_agent(&mut self, call: Call<'_>, agent: &AgentTold, drafts: &mut Vec<Draft>) {
         let process = agent.process.as_ref();
         let process = process.map(|(found, sure)| (found.id, *sure || self.is_agent(found)));
+        if let Some((process, true)) = process {
+            self.book.make_sure(process);
+        }
         let session_id = match place(&self.book, call.told, agent, process) {
             Place::Known(session_id) => Some(session_id),
             Place::Identified(session_id, external_id) => {
