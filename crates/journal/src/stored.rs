@@ -358,6 +358,7 @@ mod tests {
         ("tmux_health", r#"{"server":{"boot":"00000000-0000-0000-0000-000000000001","pid":8,"start_time":1234},"socket":"/tmp/tmux-1000/default","sessions":2,"processes":5,"memory_bytes":4096,"age_seconds":60,"socket_exists":true}"#),
         ("tmux_layout_changed", r#"{"windows":[{"index":0,"name":"sh","layout":"b25d,80x24,0,0,0","active":true,"panes":[{"id":"%0","index":0,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"tty":"/dev/pts/3","working_directory":"/srv","start_command":"","current_command":"sleep","current_argv":["sleep","60"]}]}]}"#),
         ("session_renamed", r#"{"name":"web-2"}"#),
+        ("session_identified", r#"{"external_id":"x-2"}"#),
         ("tool_started", r#"{"tool":"Bash","tool_use_id":"toolu_1","agent_id":null,"input":{"text":"cargo test","bytes":10}}"#),
         ("tool_finished", r#"{"tool":"Bash","tool_use_id":"toolu_1","agent_id":null,"outcome":"failed","duration_ms":12,"error":"exit code 1","output":{"text":"cargo test","bytes":10}}"#),
         ("prompt", r#"{"prompt":{"text":"cargo test","bytes":10}}"#),
