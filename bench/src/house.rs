@@ -100,6 +100,13 @@ impl House {
         Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
     }
 
+    /// Another program, in the places of this house.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        surround(&mut command, &self.places, &self.surroundings);
+        command
+    }
+
     pub fn client(&self) -> Client {
         Client::new(self.places.socket(), "wk-bench")
     }
@@ -178,5 +185,7 @@ fn surround(command: &mut Command, places: &Places, more: &[(&'static str, PathB
         .env("WK_CONFIG", &places.config)
         // The peers' tmux servers are not a measure's own to watch.
         .env("TMUX_TMPDIR", &places.runtime)
+        // Nor is anybody's real session in the way.
+        .env("WK_HOOKS_SESSION_FILE_DIR", &places.state)
         .envs(more.iter().map(|(name, value)| (name, value)));
 }

@@ -15,6 +15,7 @@ mod documents;
 mod faults;
 mod full_disk;
 mod health;
+mod hooks;
 mod holder_killed;
 mod journal;
 mod lifecycle;

@@ -81,6 +81,7 @@ impl Home {
         command.env("WK_WITNESS_DIR", self.path().join("w"));
         // Neither other tests' deaths nor the machine's own tmux servers are a test's business.
         command.env("WK_WITNESS_START", "off").env("TMUX_TMPDIR", self.path());
+        command.env("WK_HOOKS_SESSION_FILE_DIR", self.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -25,7 +25,7 @@ pub use events::Events;
 pub use home::Home;
 pub use outcome::Outcome;
 pub use process::{Watch, pids_of};
-pub use programs::{holder_program, witness_program, wk_program};
+pub use programs::{holder_program, hook_program, witness_program, wk_program};
 pub use raw_http::{Answer, raw_call};
 pub use session::Session;
 pub use skip::skip;

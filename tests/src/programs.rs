@@ -20,6 +20,11 @@ pub fn witness_program() -> PathBuf {
     built("wk-witness")
 }
 
+/// The `wk-hook` that was built beside this test.
+pub fn hook_program() -> PathBuf {
+    built("wk-hook")
+}
+
 fn built(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the test has a path");
     // target/debug/deps/e2e-… → target/debug; a program of ours is there already.
@@ -28,7 +33,7 @@ fn built(name: &str) -> PathBuf {
     let program = folder.unwrap_or(Path::new("/")).join(name);
     assert!(
         program.is_file(),
-        "no {}: run `cargo build -p wk -p wk-holder -p wk-witness` first",
+        "no {}: run `cargo build -p wk -p wk-holder -p wk-hook -p wk-witness` first",
         program.display()
     );
     program

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         bail!("there is no measure `{unknown}`: use one of {}", known.join(", "));
     }
     run_command(&mut cargo(
-        "build --release --locked -p wk -p wk-holder -p wk-witness -p wk-bench",
+        "build --release --locked -p wk -p wk-holder -p wk-hook -p wk-witness -p wk-bench",
     ))?;
     let names = if args.names.is_empty() { known } else { &args.names };
     let results = graph.target.join("bench");

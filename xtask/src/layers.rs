@@ -39,6 +39,8 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ("wk-holder", RUNTIME_AND_DATABASE),
     // It has rights that others have not: small and simple.
     ("wk-witness", RUNTIME_AND_DATABASE),
+    // An agent waits for it at every use of a tool.
+    ("wk-hook", &["tokio", "mio", "rusqlite", "hyper", "axum", "clap"]),
     ("wk-api", RUNTIME_AND_DATABASE),
     ("wk-client", &["rusqlite", "axum"]),
     ("wk-journal", &["hyper", "axum"]),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// `wk` looks for its helpers beside itself, so they are put there before it.
-const PROGRAMS: [&str; 3] = ["wk-holder", "wk-witness", "wk"];
+const PROGRAMS: [&str; 4] = ["wk-holder", "wk-hook", "wk-witness", "wk"];
 
 #[derive(clap::Args)]
 pub(crate) struct StartArgs {
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &StartArgs) -> Result<()> {
     steps.step("system packages", || packages::ensure(&[packages::BUILD]))?;
     let mut built = PathBuf::new();
     steps.step("build (the first time takes minutes)", || {
-        run_command(&mut cargo("build --release --locked -p wk -p wk-holder -p wk-witness"))?;
+        run_command(&mut cargo("build --release --locked -p wk -p wk-holder -p wk-hook -p wk-witness"))?;
         built = Graph::read()?.target.join("release");
         Ok(())
     })?;

@@ -72,6 +72,7 @@ impl Part {
             | Change::SessionRemoved { .. }
             | Change::VerdictReached(_)
             | Change::SessionRenamed { .. }
+            | Change::SessionIdentified(_)
             | Change::TokensCounted(_) => Self::Moves,
             Change::OutputGap(_)
             | Change::LimitWarning(_)

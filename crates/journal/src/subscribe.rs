@@ -57,6 +57,22 @@ impl Journal {
         Subscription { after, session, last, shared }
     }
 
+    /// Whether a source's number was taken in, be it long ago.
+    pub fn has(&self, source: &Source, number: u64) -> Result<bool> {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.shared.memory.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT trimmed >= ?2 OR EXISTS (
+                         SELECT 1 FROM events WHERE source = s.id AND source_seq = ?2)
+                     FROM sources s WHERE name = ?1",
+                )?
+                .query_row(rusqlite::params![source.0, number], |row| row.get(0))
+                .optional()
+                .map(Option::unwrap_or_default)
+        })
+    }
+
     /// The highest number that was taken in from a source; 0 before the first.
     pub fn source_seq(&self, source: &Source) -> Result<u64> {
         self.shared.memory.read(|connection| {

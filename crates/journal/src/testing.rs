@@ -7,7 +7,7 @@ use wk_model::{
     Admitted, Alternative, Ancestor, AttemptExited, AttemptStarted, Before, BootId, BreakerClosed,
     BreakerOpened, Category, Cause, Change, CommandSeen, Compaction, Condition, Confidence,
     Created, Culprit, DeathDetected, Delivery, Draft, Ending, Event, EvidenceLine, Excerpt,
-    ExitSeen, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage, Hook,
+    ExitSeen, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage, Hook, Identified,
     JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, MassDeath, Mechanism, Moment,
     OnFinishEnded, OnFinishStarted, OnStale, OomVictimSeen, Orphan, Outcome, OutputGap, Parked,
     PermissionWaited, ProcessId, ProcessUse, Prompt, Queued, Recovering, RecoveryOptions, Reported,
@@ -274,6 +274,7 @@ pub(crate) fn every_change() -> Vec<Change> {
             }],
         }),
         Change::SessionRenamed { name: "web-2".to_owned() },
+        Change::SessionIdentified(Identified { external_id: "x-2".to_owned() }),
         Change::ToolStarted(Box::new(ToolStarted {
             tool: "Bash".to_owned(),
             tool_use_id: Some("toolu_1".to_owned()),

@@ -77,6 +77,13 @@ pub struct PermissionWaited {
     pub message: Option<String>,
 }
 
+/// Its agent calls it by this id from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identified {
+    pub external_id: String,
+}
+
 /// A subagent has begun or ended; it is a session of its own whose parent is the agent's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Admitted, BreakerClosed, BreakerOpened, CommandSeen, Compaction, DeathDetected, Ending,
-    ExitSeen, HealthChanged, HealthOptions, HeldLimit, Hook, Kind, LimitKind, LimitReached, Limits,
+    ExitSeen, HealthChanged, HealthOptions, HeldLimit, Hook, Identified, Kind, LimitKind, LimitReached, Limits,
     MassDeath, Moment, OomVictimSeen, Parked, PermissionWaited, ProcessId, Prompt, Queued,
     Recovering, RecoveryOptions, Reported, SessionId, ShellCommand, SignalSeen, Subagent, Summary,
     Time, TmuxHealth, TmuxLayout, TmuxPlace, TmuxServerGone, TmuxServerSeen, Tokens, ToolFinished,
@@ -153,6 +153,8 @@ pub enum Change {
     SessionRenamed {
         name: String,
     },
+    /// Its agent calls it by another id than before.
+    SessionIdentified(Identified),
     /// An agent is about to use a tool.
     ToolStarted(Box<ToolStarted>),
     ToolFinished(Box<ToolFinished>),
@@ -230,6 +232,7 @@ impl Change {
             Self::TmuxHealth(_) => "tmux_health",
             Self::TmuxLayoutChanged(_) => "tmux_layout_changed",
             Self::SessionRenamed { .. } => "session_renamed",
+            Self::SessionIdentified(_) => "session_identified",
             Self::ToolStarted(_) => "tool_started",
             Self::ToolFinished(_) => "tool_finished",
             Self::Prompt(_) => "prompt",

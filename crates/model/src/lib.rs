@@ -25,7 +25,7 @@ mod verdict;
 mod witnessed;
 
 pub use agent::{
-    Compaction, Excerpt, Hook, PermissionWaited, Prompt, Reported, ShellCommand, Subagent, Tokens,
+    Compaction, Excerpt, Hook, Identified, PermissionWaited, Prompt, Reported, ShellCommand, Subagent, Tokens,
     ToolFinished, ToolOutcome, ToolStarted,
 };
 pub use cause::{Cause, Confidence, ScopeKind};

@@ -160,6 +160,9 @@ impl Session {
             Change::HealthChanged(health) => self.conditions.clone_from(&health.conditions),
             Change::VerdictReached(verdict) => return self.judge(verdict),
             Change::SessionRenamed { name } => self.renamed = Some(name.clone()),
+            Change::SessionIdentified(identified) => {
+                self.created.external_id = Some(identified.external_id.clone());
+            }
             Change::TokensCounted(tokens) => self.tokens = Some(tokens.clone()),
             Change::SessionClosed { .. } => return self.close(),
             Change::SessionRemoved { .. } if !self.is_ended() => {

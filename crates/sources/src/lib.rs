@@ -5,6 +5,7 @@ mod age;
 pub mod cgroup;
 pub mod folder_watch;
 pub mod holders;
+pub mod hooks;
 pub mod leftovers;
 pub mod process_watch;
 pub mod sampling;

@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     verbs::{
         attach, clean, completions, config, daemon, deaths, doctor, events, health, instances,
-        logs, ls, man, play, restart, rm, run, screen, send, show, signal, stats, stop, templates,
+        logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal, stats, stop, templates,
         tmux, wait, why, witness,
     },
 };
@@ -78,6 +78,7 @@ enum Verb {
     Play(play::PlayArgs),
     Events(events::EventsArgs),
     Templates(templates::TemplatesArgs),
+    SessionId(session_id::SessionIdArgs),
     Health(health::HealthArgs),
     Instances(instances::InstancesArgs),
     Witness(witness::WitnessArgs),
@@ -143,6 +144,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Templates(args) => templates::run(context, &args, out),
+        Verb::SessionId(args) => session_id::run(context, &args, out),
         Verb::Health(args) => health::run(context, args, out).await,
         Verb::Instances(args) => instances::run(context, args, out).await,
         Verb::Witness(args) => witness::run(context, args, out).await,

@@ -31,6 +31,7 @@ pub use agents::{Agent, agent_name, agents_below};
 pub use ask::{AskError, Asker};
 pub use exit::Exit;
 pub(crate) use exit::{exit_of, exit_of_zombie};
+pub use pane::arguments as process_arguments;
 pub use hub::{Order, Refused, ServerState, run};
 pub use listing::{ListedPane, ListedSession, Listing, parse_listing};
 pub use messages::{Message, parse_messages};
@@ -138,11 +139,5 @@ pub enum Report {
         server: ProcessId,
         id: String,
         agent: Agent,
-    },
-    /// An agent that was found has ended.
-    ProcessGone {
-        process: ProcessId,
-        at: Moment,
-        exit: Option<Exit>,
     },
 }

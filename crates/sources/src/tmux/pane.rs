@@ -61,7 +61,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// The arguments of a process, as it shows them.
-pub(super) fn arguments(pid: u32) -> Vec<String> {
+pub fn arguments(pid: u32) -> Vec<String> {
     let mut line = Vec::new();
     if let Ok(file) = fs::File::open(format!("/proc/{pid}/cmdline")) {
         // What was read before an error is what there is.

@@ -303,6 +303,36 @@ pub(crate) const KEYS: &[Key] = &[
             toml::Value::Array(paths.collect()).to_string()
         },
     },
+    Key {
+        section: "hooks",
+        name: "session_file_dir",
+        set: |settings, raw| put(&mut settings.hooks.session_file_dir, absolute_path(raw)),
+        show: |settings| quote(&settings.hooks.session_file_dir.to_string_lossy()),
+    },
+    Key {
+        section: "hooks",
+        name: "session_file_ttl",
+        set: |settings, raw| put(&mut settings.hooks.session_file_ttl, interval(raw)),
+        show: |settings| quote_span(settings.hooks.session_file_ttl),
+    },
+    Key {
+        section: "hooks",
+        name: "session_file_fsync",
+        set: |settings, raw| put(&mut settings.hooks.session_file_fsync, boolean(raw)),
+        show: |settings| settings.hooks.session_file_fsync.to_string(),
+    },
+    Key {
+        section: "hooks",
+        name: "cleanup_interval",
+        set: |settings, raw| put(&mut settings.hooks.cleanup_interval, interval(raw)),
+        show: |settings| quote_span(settings.hooks.cleanup_interval),
+    },
+    Key {
+        section: "hooks",
+        name: "max_payload",
+        set: |settings, raw| put(&mut settings.hooks.max_payload, payload_size(raw)),
+        show: |settings| quote(&bytes::exact(settings.hooks.max_payload)),
+    },
 ];
 
 impl Key {
@@ -393,6 +423,15 @@ pub(super) fn size(raw: Raw<'_>, least: u64) -> Result<u64, String> {
         return Err(format!("must be at least {}", bytes::exact(least)));
     }
     Ok(size)
+}
+
+/// Of one call: it must fit into an event, and hold a name at least.
+fn payload_size(raw: Raw<'_>) -> Result<u64, String> {
+    const MOST: u64 = 1 << 20;
+    match size(raw, 4 << 10)? {
+        size if size > MOST => Err(format!("must be at most {}", bytes::exact(MOST))),
+        size => Ok(size),
+    }
 }
 
 pub(super) fn count(raw: Raw<'_>) -> Result<u32, String> {

@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub deaths: DeathSettings,
     pub witness: WitnessSettings,
     pub tmux: TmuxSettings,
+    pub hooks: HookSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +151,21 @@ pub(crate) struct TmuxSettings {
     pub sockets: Vec<String>,
 }
 
+/// What agents tell by their hooks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HookSettings {
+    /// Where session files are.
+    pub session_file_dir: PathBuf,
+    /// Older ids are no longer believed.
+    pub session_file_ttl: Duration,
+    /// Whether a session file is on disk before the hook returns.
+    pub session_file_fsync: bool,
+    /// Between two cleanups of session files.
+    pub cleanup_interval: Duration,
+    /// Bytes of one call that are kept.
+    pub max_payload: u64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repair {
     Report,
@@ -230,6 +246,18 @@ impl Default for TmuxSettings {
             repair: Repair::Report,
             health_interval: Duration::from_secs(30),
             sockets: Vec::new(),
+        }
+    }
+}
+
+impl Default for HookSettings {
+    fn default() -> Self {
+        Self {
+            session_file_dir: "/tmp".into(),
+            session_file_ttl: Duration::from_hours(24),
+            session_file_fsync: false,
+            cleanup_interval: Duration::from_hours(1),
+            max_payload: 64 << 10,
         }
     }
 }

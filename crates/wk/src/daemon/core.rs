@@ -25,6 +25,7 @@ use super::{
     autopsy::Scene,
     before,
     cleanup::Upkeep,
+    hooks::Hooks,
     queue::Queue,
     tmux::Tmux,
     turns::{Turn, Turns},
@@ -73,6 +74,7 @@ pub(super) struct Core {
     /// Attempts that are waited for.
     waits: Mutex<HashSet<(SessionId, u32)>>,
     pub(super) tmux: Tmux,
+    pub(super) hooks: Hooks,
 }
 
 impl Core {
@@ -107,6 +109,7 @@ impl Core {
             stopping: Mutex::default(),
             waits: Mutex::default(),
             tmux: Tmux::default(),
+            hooks: Hooks::default(),
         }
     }
 
@@ -117,6 +120,7 @@ impl Core {
     pub(super) fn set_settings(&self, settings: Settings) {
         self.tmux.set_options(&settings);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        super::hooks::save_settings(self);
         self.upkeep.wake();
     }
 

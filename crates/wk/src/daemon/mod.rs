@@ -20,6 +20,7 @@ mod create;
 mod door;
 mod driver;
 mod health;
+mod hooks;
 mod instance;
 mod limits;
 mod lock;
@@ -58,6 +59,7 @@ use self::{core::Core, door::Door, lock::Lock};
 use crate::config::Settings;
 
 pub(crate) use self::{
+    hooks::hook_settings,
     log::{FILE as LOG_FILE, FOLDER as LOG_FOLDER},
     witness::{WITNESS_LOG, last_words, witness_command, witness_program},
     world::{daemon_environment, holder_program, own_program},
@@ -140,6 +142,7 @@ async fn watch(
     tokio::spawn(health::run(core.clone(), board.clone(), ending.clone()));
     tokio::spawn(autopsy::run(core.clone(), ending.clone()));
     let tmux = tokio::spawn(tmux::run(core.clone(), board.clone(), ending.clone()));
+    let hooks = tokio::spawn(hooks::run(core.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     witness::first_try(&core).await;
     say_ready(ready);
@@ -172,6 +175,7 @@ async fn watch(
     queue.await.context("the queue failed")?;
     witness.await.context("the witness's desk failed")?;
     tmux.await.context("watching tmux failed")?;
+    hooks.await.context("hearing hooks failed")?;
     // It ends all the same.
     let _ = core.journal(None, Change::DaemonStopped).await;
     drop(core);

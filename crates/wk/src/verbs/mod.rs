@@ -22,6 +22,7 @@ pub(crate) mod rm;
 pub(crate) mod run;
 pub(crate) mod screen;
 pub(crate) mod send;
+pub(crate) mod session_id;
 pub(crate) mod show;
 pub(crate) mod signal;
 pub(crate) mod stats;

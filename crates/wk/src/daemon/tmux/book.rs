@@ -1,7 +1,7 @@
 //! What is known of tmux's servers and sessions, in memory.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     path::PathBuf,
 };
 
@@ -18,7 +18,8 @@ pub(super) struct Book {
     pub(super) places: HashMap<(ProcessId, String), SessionId>,
     pub(super) sessions: HashMap<SessionId, Watched>,
     pub(super) servers: HashMap<ProcessId, Server>,
-    pub(super) agents: HashMap<ProcessId, SessionId>,
+    /// Agents that were told of.
+    pub(super) agents: HashSet<ProcessId>,
     /// The latest last.
     gone: VecDeque<(SessionId, TmuxFacts)>,
 }

@@ -18,7 +18,7 @@ pub(super) fn of_server(server: &ProcessId, number: u64, at: Moment, change: Cha
 }
 
 /// The events that begin a session which was found.
-pub(super) fn begin(
+pub(in crate::daemon) fn begin(
     session_id: SessionId,
     at: Moment,
     created: Created,
@@ -42,7 +42,7 @@ pub(super) fn begin(
 }
 
 /// The event that ends it.
-pub(super) fn end(
+pub(in crate::daemon) fn end(
     session_id: SessionId,
     at: Moment,
     ending: Ending,
@@ -57,7 +57,7 @@ pub(super) fn end(
 }
 
 /// The moment, on all clocks, that is so many seconds after 1970, but not later than now.
-pub(super) fn moment_of(seconds: u64) -> Moment {
+pub(in crate::daemon) fn moment_of(seconds: u64) -> Moment {
     let now = host::now();
     let time = Time::from_millis(i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
     let ago = now.time.millis_since(time);
@@ -68,7 +68,7 @@ pub(super) fn moment_of(seconds: u64) -> Moment {
 }
 
 /// What is known of a process's end.
-pub(super) fn ending(exit: Option<Exit>) -> Ending {
+pub(in crate::daemon) fn ending(exit: Option<Exit>) -> Ending {
     match exit {
         Some(Exit::Code(code)) => Ending::Exited { code },
         Some(Exit::Signal { signal, core_dumped }) => Ending::Signaled { signal, core_dumped },
@@ -100,7 +100,7 @@ pub(super) fn created(
 }
 
 /// An agent that was found.
-pub(super) fn agent(agent: &Agent, parent_id: SessionId, uid: u32) -> Created {
+pub(in crate::daemon) fn agent(agent: &Agent, parent_id: SessionId, uid: u32) -> Created {
     let directory = Some(agent.working_directory.clone());
     Created {
         session_kind: Kind::Agent,
@@ -116,7 +116,8 @@ pub(super) fn agent(agent: &Agent, parent_id: SessionId, uid: u32) -> Created {
     }
 }
 
-fn found(uid: u32) -> Created {
+/// What is known of everything that was found here.
+pub(in crate::daemon) fn found(uid: u32) -> Created {
     let system = uname();
     let (name, machine) = (system.sysname(), system.machine());
     Created {

@@ -10,7 +10,7 @@
 
 mod agents;
 mod book;
-mod drafts;
+pub(super) mod drafts;
 mod facts;
 mod orders;
 mod take;
@@ -91,7 +91,7 @@ pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken
     let (reports, mut heard) = mpsc::channel(WAITING);
     let ordered = core.tmux.ordered.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(ordered) = ordered else { return };
-    let mut taker = Taker::new(core.clone(), board, reports.clone());
+    let mut taker = Taker::new(core.clone(), board);
     let known = taker.restore();
     let hub = tokio::spawn(tmux::run(options(&core.settings()), known, ordered, reports));
     loop {

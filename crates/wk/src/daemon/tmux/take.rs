@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use wk_holder::host;
 use wk_model::{
     Change, Draft, Ending, Kind, Moment, Name, Phase, ProcessId, SessionId, TmuxHealth, TmuxLayout,
@@ -27,13 +26,11 @@ const MEMORY: (u64, u64) = (2, 64 << 20);
 pub(super) struct Taker {
     pub(super) core: Arc<Core>,
     board: Board,
-    /// Where ends of agents are reported.
-    pub(super) ended: mpsc::Sender<Report>,
 }
 
 impl Taker {
-    pub(super) fn new(core: Arc<Core>, board: Board, ended: mpsc::Sender<Report>) -> Self {
-        Self { core, board, ended }
+    pub(super) fn new(core: Arc<Core>, board: Board) -> Self {
+        Self { core, board }
     }
 
     /// Takes up what an earlier daemon had watched; answers the servers of it.
@@ -43,10 +40,7 @@ impl Taker {
             if !session.created.watched {
                 continue;
             }
-            let Some(place) = &session.created.tmux else {
-                self.restore_agent(&session);
-                continue;
-            };
+            let Some(place) = &session.created.tmux else { continue };
             let socket = std::path::PathBuf::from(&place.socket);
             let journalled = self.last_layout(session.id);
             let mut book = self.core.tmux.book();
@@ -117,10 +111,7 @@ impl Taker {
                     server.messages = messages;
                 }
             }
-            Report::Agent { server, id, agent } => self.take_agent(server, &id, &agent, drafts),
-            Report::ProcessGone { process, at, exit } => {
-                self.agent_gone(process, at, drafts::ending(exit), drafts);
-            }
+            Report::Agent { server, id, agent } => self.take_agent(server, &id, agent),
         }
     }
 

@@ -1,0 +1,211 @@
+//! Turns what is told into events.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use tokio::sync::mpsc;
+use wk_model::{
+    Change, Compaction, Draft, Hook, Identified, Moment, PermissionWaited, ProcessId, Prompt,
+    SessionId, Source, ToolFinished, ToolStarted,
+};
+use wk_sources::hooks::{AgentTold, Fact, Taken, Told, Who};
+
+use super::{
+    Gone,
+    attribute::{Place, place},
+    book::Book,
+    end::Ending,
+    excerpt::Excerpts,
+};
+use crate::daemon::core::{Core, draft};
+
+/// Events in which an earlier daemon's open uses of tools are looked for.
+const TOOL_EVENTS: usize = 10_000;
+
+/// Takes records up, one after another.
+pub(super) struct Taker {
+    pub(super) core: Arc<Core>,
+    pub(super) book: Book,
+    /// Where ends of processes are reported.
+    pub(super) ended: mpsc::Sender<Gone>,
+    /// Processes that are watched.
+    pub(super) watched: BTreeMap<(u32, u64), ProcessId>,
+    /// Ends that are about to be journalled, by when.
+    pub(super) endings: Vec<(Instant, Ending)>,
+}
+
+/// One call, and what all its events have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) taken: &'a Taken,
+    pub(super) told: &'a Told,
+}
+
+impl Call<'_> {
+    /// The event that stands for the call: once, however often the record is seen.
+    pub(super) fn draft(&self, session_id: Option<SessionId>, change: Change) -> Draft {
+        Draft {
+            source: Source(self.taken.source()),
+            source_seq: Some(self.taken.number()),
+            ..self.more(session_id, change)
+        }
+    }
+
+    /// Another event of the same call.
+    pub(super) fn more(&self, session_id: Option<SessionId>, change: Change) -> Draft {
+        let trace_parent = self.told.trace_parent.clone();
+        Draft { at: self.told.at, trace_parent, ..draft(session_id, change) }
+    }
+}
+
+impl Taker {
+    pub(super) fn new(core: Arc<Core>, ended: mpsc::Sender<Gone>) -> Self {
+        let (book, watched, endings) = (Book::default(), BTreeMap::new(), Vec::new());
+        Self { core, book, ended, watched, endings }
+    }
+
+    /// Takes up one record; what is to be journalled goes behind `drafts`.
+    pub(super) fn take(&mut self, taken: &Taken, drafts: &mut Vec<Draft>) {
+        let call = Call { taken, told: &taken.told };
+        match &taken.told.who {
+            Who::Agent(agent) => self.take_agent(call, agent, drafts),
+            Who::Shell { call: shell, process } => {
+                self.take_shell(call, shell, process.as_ref(), drafts);
+            }
+        }
+    }
+
+    fn take_agent(&mut self, call: Call<'_>, agent: &AgentTold, drafts: &mut Vec<Draft>) {
+        let process = agent.process.as_ref();
+        let process = process.map(|(found, sure)| (found.id, *sure || self.is_agent(found)));
+        if let Some((process, true)) = process {
+            self.book.make_sure(process);
+        }
+        let session_id = match place(&self.book, call.told, agent, process) {
+            Place::Known(session_id) => Some(session_id),
+            Place::Identified(session_id, external_id) => {
+                self.book.identify(session_id, &external_id);
+                let change = Change::SessionIdentified(Identified { external_id });
+                drafts.push(call.more(Some(session_id), change));
+                Some(session_id)
+            }
+            Place::Moved(session_id, process, sure) => {
+                self.book.rebind(session_id, process, sure);
+                self.watch(process);
+                Some(session_id)
+            }
+            Place::New { process, external_id } => {
+                self.begin_agent(call, agent, process, external_id, drafts)
+            }
+            Place::Nobody => None,
+        };
+        if let Some(entry) = session_id.and_then(|id| self.book.get_mut(id)) {
+            entry.heard = Some(call.told.at);
+        }
+        let change = self.change(call.told.at, agent, session_id);
+        drafts.push(call.draft(session_id, change));
+        if let Some(session_id) = session_id {
+            self.follow(call, agent, session_id, drafts);
+        }
+    }
+
+    /// The event that stands for the call.
+    fn change(&mut self, at: Moment, agent: &AgentTold, session_id: Option<SessionId>) -> Change {
+        let excerpts = Excerpts::new(&self.core.settings());
+        let subagent = agent.subagent.as_ref().map(|subagent| subagent.agent_id.clone());
+        match &agent.fact {
+            Fact::ToolStarts { tool, use_id, input } => {
+                if let Some(entry) = session_id.and_then(|id| self.book.get_mut(id)) {
+                    entry.tools.begin(tool, use_id.as_deref(), subagent.as_deref(), at);
+                }
+                Change::ToolStarted(Box::new(ToolStarted {
+                    tool: tool.clone(),
+                    tool_use_id: use_id.clone(),
+                    agent_id: subagent,
+                    input: excerpts.payload(input),
+                }))
+            }
+            Fact::ToolEnds { tool, use_id, outcome, duration_ms, error, output } => {
+                let paired = session_id.and_then(|session_id| {
+                    self.restore_tools(session_id);
+                    let tools = &mut self.book.get_mut(session_id)?.tools;
+                    tools.end(tool, use_id.as_deref(), subagent.as_deref(), at)
+                });
+                Change::ToolFinished(Box::new(ToolFinished {
+                    tool: tool.clone(),
+                    tool_use_id: use_id.clone(),
+                    agent_id: subagent,
+                    outcome: *outcome,
+                    duration_ms: paired.or(*duration_ms),
+                    error: error.as_ref().map(|error| excerpts.message(error)),
+                    output: excerpts.payload(output),
+                }))
+            }
+            Fact::Prompt(text) => Change::Prompt(Prompt { prompt: excerpts.prompt(text) }),
+            Fact::Compaction { trigger, finished } => {
+                Change::Compaction(Compaction { trigger: trigger.clone(), finished: *finished })
+            }
+            Fact::PermissionWait { tool, message } => Change::PermissionWaited(PermissionWaited {
+                tool: tool.clone(),
+                agent_id: subagent,
+                message: message.as_ref().map(|message| excerpts.message(message)),
+            }),
+            Fact::SubagentBegins(subagent) => Change::SubagentStarted(subagent.clone()),
+            Fact::SubagentEnds(subagent) => Change::SubagentFinished(subagent.clone()),
+            Fact::Begins { .. } | Fact::Ends { .. } | Fact::Other => Change::Hook(Box::new(Hook {
+                event: agent.event.clone(),
+                agent: Some(agent.agent.clone()),
+                payload: excerpts.hook(&agent.payload),
+                payload_bytes: agent.payload_bytes,
+            })),
+        }
+    }
+
+    /// What follows from a call beside its own event.
+    fn follow(
+        &mut self,
+        call: Call<'_>,
+        agent: &AgentTold,
+        session_id: SessionId,
+        drafts: &mut Vec<Draft>,
+    ) {
+        match &agent.fact {
+            Fact::SubagentBegins(subagent) => {
+                self.begin_subagent(call, agent, subagent, session_id, drafts);
+            }
+            Fact::SubagentEnds(subagent) => {
+                let entry = self.book.get_mut(session_id);
+                let child = entry.and_then(|entry| entry.subagents.remove(&subagent.agent_id));
+                if let Some(child) = child {
+                    self.close(child, call.told.at, drafts);
+                }
+            }
+            Fact::Begins { .. } => self.take_back_farewell(session_id, call.told.at),
+            fact @ Fact::Ends { .. } if fact.leads_on() => {
+                if let Some(entry) = self.book.get_mut(session_id) {
+                    entry.leads_on = true;
+                }
+            }
+            Fact::Ends { .. } => self.bid_farewell(session_id, call.told.at, drafts),
+            _ => {}
+        }
+    }
+
+    /// After a daemon's start, uses that the one before had seen begin are in the journal.
+    fn restore_tools(&mut self, session_id: SessionId) {
+        let Some(entry) = self.book.get_mut(session_id) else { return };
+        if std::mem::replace(&mut entry.tools.restored, true) {
+            return;
+        }
+        let kinds = ["tool_started", "tool_finished"].map(str::to_owned).to_vec();
+        let query = wk_journal::EventQuery {
+            session: Some(session_id),
+            kinds,
+            limit: TOOL_EVENTS,
+            ..wk_journal::EventQuery::default()
+        };
+        match self.core.journal.events(&query) {
+            Ok(events) => entry.tools.restore(&events),
+            Err(error) => tracing::warn!(%error, "cannot tell which tools were in use"),
+        }
+    }
+}
