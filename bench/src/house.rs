@@ -178,5 +178,6 @@ fn surround(command: &mut Command, places: &Places, more: &[(&'static str, PathB
         .env("WK_CONFIG", &places.config)
         // The peers' tmux servers are not a measure's own to watch.
         .env("TMUX_TMPDIR", &places.runtime)
+        .env("WK_SERVER_LISTEN", "none")
         .envs(more.iter().map(|(name, value)| (name, value)));
 }

@@ -81,6 +81,8 @@ impl Home {
         command.env("WK_WITNESS_DIR", self.path().join("w"));
         // Neither other tests' deaths nor the machine's own tmux servers are a test's business.
         command.env("WK_WITNESS_START", "off").env("TMUX_TMPDIR", self.path());
+        // Tests run side by side: those that want a port ask for any.
+        command.env("WK_SERVER_LISTEN", "none");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -15,7 +15,7 @@ use wk_api::Problem;
 use wk_client::Places;
 use wk_journal::{Journal, JournalError};
 use wk_model::{Change, Draft, Life, Session, SessionId, Source};
-use wk_server::{conflict, internal};
+use wk_server::{Listener, Switch, auth::Gate, conflict, internal};
 use wk_sources::{
     cgroup::Cgroups,
     holders::{HolderLink, Report},
@@ -25,6 +25,7 @@ use super::{
     autopsy::Scene,
     before,
     cleanup::Upkeep,
+    gate,
     queue::Queue,
     tmux::Tmux,
     turns::{Turn, Turns},
@@ -73,6 +74,8 @@ pub(super) struct Core {
     /// Attempts that are waited for.
     waits: Mutex<HashSet<(SessionId, u32)>>,
     pub(super) tmux: Tmux,
+    gate: Gate,
+    listener: Listener,
 }
 
 impl Core {
@@ -84,6 +87,7 @@ impl Core {
         daemon_command: (Vec<wk_model::OsText>, Vec<wk_model::OsText>),
         reports: mpsc::Sender<Report>,
         settings: Settings,
+        (gate, listener): (Gate, Listener),
     ) -> Self {
         let before = before::Store::new(places.state.clone());
         Self {
@@ -107,6 +111,8 @@ impl Core {
             stopping: Mutex::default(),
             waits: Mutex::default(),
             tmux: Tmux::default(),
+            gate,
+            listener,
         }
     }
 
@@ -114,10 +120,13 @@ impl Core {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set_settings(&self, settings: Settings) {
+    pub(super) async fn set_settings(&self, settings: Settings) {
         self.tmux.set_options(&settings);
+        self.gate.set(gate::policy(&settings));
+        let listen = settings.server.listen;
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.upkeep.wake();
+        self.listener.switch(Switch::To(listen)).await;
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<SessionId, HolderLink>> {

@@ -1,0 +1,5 @@
+//! Events that others send.
+
+/// Takes events in.
+#[derive(Clone, Debug, Default)]
+pub struct Collector;
