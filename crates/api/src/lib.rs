@@ -4,6 +4,7 @@
 //! always there: what is unknown is null.
 
 mod clean;
+mod collector;
 mod daemon;
 mod event;
 mod health;
@@ -20,6 +21,7 @@ mod token;
 mod why;
 
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
+pub use collector::{CollectorEvent, FilterOptions, RecentQuery};
 pub use daemon::{DaemonStatus, RuleStatus};
 pub use event::{EventQuery, EventView};
 pub use health::{HealthNumbers, RecoveryNumbers, SessionsByStatus};

@@ -66,6 +66,11 @@ pub(crate) fn ambiguous(detail: impl Into<String>, candidates: Vec<String>) -> P
     Problem { candidates, ..problem }
 }
 
+/// The body of a request does not come.
+pub(crate) fn slow() -> Problem {
+    problem(problem_type::BAD_REQUEST, "Request timeout", 408, "the request did not come in time")
+}
+
 /// Nobody knows who asks.
 pub(crate) fn unauthorized(detail: impl Into<String>) -> Problem {
     problem(problem_type::UNAUTHORIZED, "Unauthorized", 401, detail)

@@ -47,6 +47,10 @@ use wk_api as api;
         tmux_repair,
         alive,
         alive_for_probes,
+        collect,
+        collected,
+        collected_options,
+        collected_stream,
         listener,
         listener_start,
         listener_stop,
@@ -207,6 +211,24 @@ routes! {
     /// The same, by its other name.
     #[utoipa::path(get, path = "/healthz", responses((status = 200, body = api::Alive)))]
     alive_for_probes;
+    /// Take in events of agents: one, or a list of at most 10,000. They are on disk when this answers.
+    ///
+    /// One is answered as it is kept, with its `id`; a list by `{saved, ids}`.
+    #[utoipa::path(post, path = "/events", request_body = api::CollectorEvent,
+        responses((status = 200, body = api::CollectorEvent), (status = "4XX", body = Object)))]
+    collect;
+    /// The latest of them, oldest first: at most 1000.
+    #[utoipa::path(get, path = "/events/recent", params(api::RecentQuery),
+        responses((status = 200, body = Vec<api::CollectorEvent>), (status = "4XX", body = api::Problem)))]
+    collected;
+    /// What there is to choose from among the latest.
+    #[utoipa::path(get, path = "/events/filter-options",
+        responses((status = 200, body = api::FilterOptions), (status = "4XX", body = api::Problem)))]
+    collected_options;
+    /// A WebSocket: first the latest 300, then each as it comes.
+    #[utoipa::path(get, path = "/stream",
+        responses((status = 101), (status = "4XX", body = api::Problem)))]
+    collected_stream;
     /// How the daemon listens over TCP.
     #[utoipa::path(get, path = "/api/listener",
         responses((status = 200, body = api::ListenerView), (status = "4XX", body = api::Problem)))]

@@ -4,6 +4,7 @@ mod act;
 mod alive;
 mod attach;
 mod clean;
+mod collector;
 mod create;
 mod daemon;
 mod deaths;
@@ -17,12 +18,13 @@ mod recording;
 mod show;
 mod stats;
 mod stop;
+mod stream;
 mod tmux;
 mod tokens;
 mod wait;
 mod why;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -32,7 +34,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 use wk_api::{MAX_CREATE_BYTES, Problem};
 use wk_journal::Resolved;
 use wk_model::Session;
@@ -40,17 +42,20 @@ use wk_model::Session;
 use crate::{
     App, Failure, Order,
     auth::Access,
-    error::{ambiguous, bad_request, not_found, too_large, unavailable},
+    error::{ambiguous, bad_request, not_found, slow, too_large, unavailable},
     openapi,
     order::Answer,
     table::Table,
 };
 
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The most bytes that any other request may have.
 const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn router(app: App) -> Router {
-    use Access::{Admin, Delete, Look, Public, Read, Write};
+    use Access::{Admin, Delete, Look, Public, Read, Record, Write};
     let create = post(create::create).layer(DefaultBodyLimit::max(MAX_CREATE_BYTES));
     let api = Table::new(&app.gate)
         .route("/sessions", Look, get(list::list))
@@ -96,6 +101,10 @@ pub(crate) fn router(app: App) -> Router {
     let outside = Table::new(&app.gate)
         .route("/health", Public, get(alive::alive))
         .route("/healthz", Public, get(alive::alive))
+        .route("/events", Record, post(collector::take))
+        .route("/events/recent", Look, get(collector::recent))
+        .route("/events/filter-options", Look, get(collector::options))
+        .route("/stream", Look, get(stream::stream))
         .router();
     outside
         .nest("/api", api)
@@ -150,7 +159,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let reading = timeout(PATIENCE, Bytes::from_request(request, state)).await;
+        let bytes = reading.map_err(|_| Failure(slow()))?.map_err(|rejection| {
             Failure(if rejection.status().as_u16() == 413 {
                 too_large("the request is too large: at most 8 MiB to start a session, else 1 MiB")
             } else {

@@ -163,7 +163,7 @@ async fn watch(
         readers: core.upkeep.readers.clone(),
         gate,
         listener,
-        collector: Collector::default(),
+        collector: Collector::new(journal.clone()),
         orphans: core.upkeep.orphans.clone(),
         ending: ending.clone(),
     };
