@@ -187,5 +187,6 @@ fn surround(command: &mut Command, places: &Places, more: &[(&'static str, PathB
         .env("TMUX_TMPDIR", &places.runtime)
         // Nor is anybody's real session in the way.
         .env("WK_HOOKS_SESSION_FILE_DIR", &places.state)
+        .env("WK_SERVER_LISTEN", "none")
         .envs(more.iter().map(|(name, value)| (name, value)));
 }

@@ -82,6 +82,8 @@ impl Home {
         // Neither other tests' deaths nor the machine's own tmux servers are a test's business.
         command.env("WK_WITNESS_START", "off").env("TMUX_TMPDIR", self.path());
         command.env("WK_HOOKS_SESSION_FILE_DIR", self.path());
+        // Tests run side by side: those that want a port ask for any.
+        command.env("WK_SERVER_LISTEN", "none");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -15,6 +15,7 @@ mod programs;
 mod raw_http;
 mod session;
 mod skip;
+mod tcp;
 mod terminal;
 mod tmux;
 
@@ -26,9 +27,10 @@ pub use home::Home;
 pub use outcome::Outcome;
 pub use process::{Watch, pids_of};
 pub use programs::{holder_program, hook_program, witness_program, wk_program};
-pub use raw_http::{Answer, raw_call};
+pub use raw_http::{Answer, raw_call, tcp_call};
 pub use session::Session;
 pub use skip::skip;
+pub use tcp::Tcp;
 pub use terminal::Terminal;
 pub use tmux::Tmux;
 

@@ -1,11 +1,11 @@
 //! HTTP by hand, for requests that no client library would send.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
 };
 
 use crate::within;
@@ -47,22 +47,54 @@ pub async fn raw_call(
          Content-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
         body.len()
     );
-    let call = async {
-        let (mut read, mut write) = UnixStream::connect(socket).await?.into_split();
-        // Who refuses a body may answer and hang up before it has read all of it.
-        let sent = async {
-            let _ = write.write_all(head.as_bytes()).await;
-            let _ = write.write_all(body).await;
-        };
-        let mut bytes = Vec::new();
-        let (read, ()) = tokio::join!(read.read_to_end(&mut bytes), sent);
-        match read {
-            Err(error) if bytes.is_empty() => Err(error),
-            _ => Ok(bytes),
-        }
-    };
+    let call = async { exchange(UnixStream::connect(socket).await?, &head, body).await };
     let bytes = within(&format!("{method} {path}"), call).await.expect("the daemon answers");
     parse(&bytes)
+}
+
+/// The same over TCP. `headers` may name another host than ours, or another type than JSON.
+pub async fn tcp_call(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> Answer {
+    let lower = headers.to_ascii_lowercase();
+    let usual = |name: &str, value: &str| match lower
+        .contains(&format!("{}:", name.to_ascii_lowercase()))
+    {
+        true => String::new(),
+        false => format!("{name}: {value}\r\n"),
+    };
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\n{}{}{}Connection: close\r\n{headers}\r\n",
+        usual("Host", &address.to_string()),
+        usual("Content-Type", "application/json"),
+        usual("Content-Length", &body.len().to_string()),
+    );
+    let call = async { exchange(TcpStream::connect(address).await?, &head, body).await };
+    let bytes = within(&format!("{method} {path}"), call).await.expect("the daemon answers");
+    parse(&bytes)
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite,
+    head: &str,
+    body: &[u8],
+) -> std::io::Result<Vec<u8>> {
+    let (mut read, mut write) = tokio::io::split(stream);
+    // Who refuses a body may answer and hang up before it has read all of it.
+    let sent = async {
+        let _ = write.write_all(head.as_bytes()).await;
+        let _ = write.write_all(body).await;
+    };
+    let mut bytes = Vec::new();
+    let (read, ()) = tokio::join!(read.read_to_end(&mut bytes), sent);
+    match read {
+        Err(error) if bytes.is_empty() => Err(error),
+        _ => Ok(bytes),
+    }
 }
 
 fn parse(bytes: &[u8]) -> Answer {

@@ -31,7 +31,9 @@ const AGENT: &str = "echo thinking; while :; do sleep 60; done\n";
 
 pub(crate) fn run() -> Result<()> {
     packages::ensure(&[packages::BUILD])?;
-    run_command(&mut cargo("build --release --locked --quiet -p wk -p wk-holder -p wk-hook -p wk-witness"))?;
+    run_command(&mut cargo(
+        "build --release --locked --quiet -p wk -p wk-holder -p wk-hook -p wk-witness",
+    ))?;
     let stage = Stage::set(&Graph::read()?.target.join("release/wk"))?;
     stage.tell()
 }

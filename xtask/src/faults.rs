@@ -31,7 +31,9 @@ pub(crate) struct FaultsArgs {
 
 pub(crate) fn run(args: &FaultsArgs) -> Result<()> {
     packages::ensure(&[packages::BUILD, packages::PEERS])?;
-    run_command(&mut cargo("build --locked -p wk -p wk-holder -p wk-hook -p wk-witness -p wk-tests"))?;
+    run_command(&mut cargo(
+        "build --locked -p wk -p wk-holder -p wk-hook -p wk-witness -p wk-tests",
+    ))?;
     if succeeds(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"])) {
         // The witness is a package of its own, so that who cannot build it has all else.
         run_command(&mut cargo("build --locked -p wk-witness"))?;

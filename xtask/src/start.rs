@@ -37,7 +37,9 @@ pub(crate) fn run(args: &StartArgs) -> Result<()> {
     steps.step("system packages", || packages::ensure(&[packages::BUILD]))?;
     let mut built = PathBuf::new();
     steps.step("build (the first time takes minutes)", || {
-        run_command(&mut cargo("build --release --locked -p wk -p wk-holder -p wk-hook -p wk-witness"))?;
+        run_command(&mut cargo(
+            "build --release --locked -p wk -p wk-holder -p wk-hook -p wk-witness",
+        ))?;
         built = Graph::read()?.target.join("release");
         Ok(())
     })?;

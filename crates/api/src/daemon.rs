@@ -11,6 +11,9 @@ pub struct DaemonStatus {
     pub version: String,
     pub socket: String,
     pub state_dir: String,
+    /// Where it listens over TCP; null: nowhere.
+    #[serde(default)]
+    pub listen: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Time,
     /// Living sessions.

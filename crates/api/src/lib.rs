@@ -4,25 +4,30 @@
 //! always there: what is unknown is null.
 
 mod clean;
+mod collector;
 mod daemon;
 mod event;
 mod health;
 mod instance;
 mod list;
+mod listener;
 mod output;
 mod problem;
 mod request;
 mod session;
 mod stats;
 mod tmux;
+mod token;
 mod why;
 
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
+pub use collector::{CollectorEvent, FilterOptions, RecentQuery};
 pub use daemon::{DaemonStatus, RuleStatus};
 pub use event::{EventQuery, EventView};
 pub use health::{HealthNumbers, RecoveryNumbers, SessionsByStatus};
 pub use instance::InstanceView;
 pub use list::ListQuery;
+pub use listener::{Alive, ListenerView};
 pub use output::{OutputChunk, OutputQuery, OutputStream, ScreenQuery, WaitFor, WaitQuery, Waited};
 pub use problem::{Problem, problem_type};
 pub use request::{
@@ -32,6 +37,7 @@ pub use request::{
 pub use session::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 pub use stats::{Stats, StatsGroup, StatsNumbers, StatsQuery};
 pub use tmux::{RepairTmux, TmuxRepaired, TmuxServerView};
+pub use token::{CreateToken, NewToken, TokenView};
 pub use why::{Death, DeathsQuery, Pattern, Patterns, Why, WhyQuery};
 
 /// The header that makes a retried `POST /api/sessions` start one session.

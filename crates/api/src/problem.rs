@@ -24,6 +24,8 @@ pub mod problem_type {
     pub const NOT_FOUND: &str = "urn:watchkeeper:not-found";
     pub const AMBIGUOUS: &str = "urn:watchkeeper:ambiguous";
     pub const CONFLICT: &str = "urn:watchkeeper:conflict";
+    pub const UNAUTHORIZED: &str = "urn:watchkeeper:unauthorized";
+    pub const TOO_MANY: &str = "urn:watchkeeper:too-many-requests";
     pub const FORBIDDEN: &str = "urn:watchkeeper:forbidden";
     pub const TOO_LARGE: &str = "urn:watchkeeper:too-large";
     pub const UNREACHABLE: &str = "urn:watchkeeper:unreachable";

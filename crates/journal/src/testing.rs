@@ -7,14 +7,15 @@ use wk_model::{
     Admitted, Alternative, Ancestor, AttemptExited, AttemptStarted, Before, BootId, BreakerClosed,
     BreakerOpened, Category, Cause, Change, CommandSeen, Compaction, Condition, Confidence,
     Created, Culprit, DeathDetected, Delivery, Draft, Ending, Event, EvidenceLine, Excerpt,
-    ExitSeen, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage, Hook, Identified,
-    JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, MassDeath, Mechanism, Moment,
-    OnFinishEnded, OnFinishStarted, OnStale, OomVictimSeen, Orphan, Outcome, OutputGap, Parked,
-    PermissionWaited, ProcessId, ProcessUse, Prompt, Queued, Recovering, RecoveryOptions, Reported,
-    Requester, Resized, Restarted, Scope, ScopeKind, SeenProcess, Seq, Session, SessionId,
-    ShellCommand, SignalSeen, Source, Stopped, Subagent, Summary, Target, Time, TmuxHealth,
-    TmuxLayout, TmuxPane, TmuxServerGone, TmuxServerSeen, TmuxWindow, Tokens, ToolFinished,
-    ToolOutcome, ToolStarted, Unreachable, Verdict, WaitsFor, WitnessLost, WitnessStarted,
+    ExitSeen, FailurePattern, HealthChanged, HealthOptions, HeldLimit, HolderUsage, Hook,
+    Identified, JournalGap, Kind, LastMove, LimitKind, LimitReached, Limits, MassDeath, Mechanism,
+    Moment, OnFinishEnded, OnFinishStarted, OnStale, OomVictimSeen, Orphan, Outcome, OutputGap,
+    Parked, PermissionWaited, ProcessId, ProcessUse, Prompt, Queued, Recovering, RecoveryOptions,
+    Reported, Requester, Resized, Restarted, Scope, ScopeKind, SeenProcess, Seq, Session,
+    SessionId, ShellCommand, SignalSeen, Source, Stopped, Subagent, Summary, Target, Time,
+    TmuxHealth, TmuxLayout, TmuxPane, TmuxServerGone, TmuxServerSeen, TmuxWindow, Tokens,
+    ToolFinished, ToolOutcome, ToolStarted, Unreachable, Verdict, WaitsFor, WitnessLost,
+    WitnessStarted,
 };
 
 use crate::Journal;

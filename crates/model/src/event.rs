@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     Admitted, BreakerClosed, BreakerOpened, CommandSeen, Compaction, DeathDetected, Ending,
-    ExitSeen, HealthChanged, HealthOptions, HeldLimit, Hook, Identified, Kind, LimitKind, LimitReached, Limits,
-    MassDeath, Moment, OomVictimSeen, Parked, PermissionWaited, ProcessId, Prompt, Queued,
-    Recovering, RecoveryOptions, Reported, SessionId, ShellCommand, SignalSeen, Subagent, Summary,
-    Time, TmuxHealth, TmuxLayout, TmuxPlace, TmuxServerGone, TmuxServerSeen, Tokens, ToolFinished,
-    ToolStarted, Verdict, WitnessLost, WitnessStarted,
+    ExitSeen, HealthChanged, HealthOptions, HeldLimit, Hook, Identified, Kind, LimitKind,
+    LimitReached, Limits, MassDeath, Moment, OomVictimSeen, Parked, PermissionWaited, ProcessId,
+    Prompt, Queued, Recovering, RecoveryOptions, Reported, SessionId, ShellCommand, SignalSeen,
+    Subagent, Summary, Time, TmuxHealth, TmuxLayout, TmuxPlace, TmuxServerGone, TmuxServerSeen,
+    Tokens, ToolFinished, ToolStarted, Verdict, WitnessLost, WitnessStarted,
 };
 
 /// An event's place in the journal; the first is 1.

@@ -25,8 +25,8 @@ mod verdict;
 mod witnessed;
 
 pub use agent::{
-    Compaction, Excerpt, Hook, Identified, PermissionWaited, Prompt, Reported, ShellCommand, Subagent, Tokens,
-    ToolFinished, ToolOutcome, ToolStarted,
+    Compaction, Excerpt, Hook, Identified, PermissionWaited, Prompt, Reported, ShellCommand,
+    Subagent, Tokens, ToolFinished, ToolOutcome, ToolStarted,
 };
 pub use cause::{Cause, Confidence, ScopeKind};
 pub use event::{

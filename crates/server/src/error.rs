@@ -66,6 +66,27 @@ pub(crate) fn ambiguous(detail: impl Into<String>, candidates: Vec<String>) -> P
     Problem { candidates, ..problem }
 }
 
+/// The body of a request does not come.
+pub(crate) fn slow() -> Problem {
+    problem(problem_type::BAD_REQUEST, "Request timeout", 408, "the request did not come in time")
+}
+
+/// Nobody knows who asks.
+pub(crate) fn unauthorized(detail: impl Into<String>) -> Problem {
+    problem(problem_type::UNAUTHORIZED, "Unauthorized", 401, detail)
+}
+
+/// Whoever asks may not.
+pub(crate) fn forbidden(detail: impl Into<String>) -> Problem {
+    problem(problem_type::FORBIDDEN, "Forbidden", 403, detail)
+}
+
+/// It comes too often.
+pub(crate) fn too_many(wait: std::time::Duration) -> Problem {
+    let detail = format!("too many at once: try again in {:.1} s", wait.as_secs_f64());
+    problem(problem_type::TOO_MANY, "Too many requests", 429, detail)
+}
+
 /// The daemon is about to end.
 pub(crate) fn unavailable() -> Problem {
     problem(problem_type::UNAVAILABLE, "Unavailable", 503, "the daemon is ending: try again")

@@ -3,8 +3,12 @@
 //! What is read comes from the journal and the sessions' folders, never from a holder, so
 //! that a holder which does not answer slows nobody down. What is to be done is an [`Order`].
 
+pub mod auth;
+mod collector;
+mod connection;
 mod error;
 mod keys;
+mod listener;
 mod openapi;
 mod order;
 mod peer;
@@ -13,10 +17,13 @@ mod routes;
 mod serve;
 mod sessions;
 mod sse;
+mod table;
 mod view;
 mod whole;
 
+pub use collector::Collector;
 pub use error::{Failure, bad_request, conflict, internal, not_found, unreachable};
+pub use listener::{ADDRESS_FILE, Listener, ListenerTask, Switch};
 pub use order::{Answer, CreateOrder, Order};
 pub use readers::{Readers, Reading};
 pub use serve::{App, serve};

@@ -45,6 +45,19 @@ use wk_api as api;
         reset_instance,
         tmux,
         tmux_repair,
+        alive,
+        alive_for_probes,
+        collect,
+        collected,
+        collected_options,
+        collected_stream,
+        listener,
+        listener_start,
+        listener_stop,
+        listener_restart,
+        tokens,
+        create_token,
+        revoke_token,
     ),
     components(schemas(api::EventView, api::OutputChunk, api::Problem))
 )]
@@ -192,6 +205,58 @@ routes! {
     #[utoipa::path(post, path = "/api/daemon/reload",
         responses((status = 200, body = Object), (status = "4XX", body = api::Problem)))]
     daemon_reload;
+    /// Say that the daemon is there; takes no token.
+    #[utoipa::path(get, path = "/health", responses((status = 200, body = api::Alive)))]
+    alive;
+    /// The same, by its other name.
+    #[utoipa::path(get, path = "/healthz", responses((status = 200, body = api::Alive)))]
+    alive_for_probes;
+    /// Take in events of agents: one, or a list of at most 10,000. They are on disk when this answers.
+    ///
+    /// One is answered as it is kept, with its `id`; a list by `{saved, ids}`.
+    #[utoipa::path(post, path = "/events", request_body = api::CollectorEvent,
+        responses((status = 200, body = api::CollectorEvent), (status = "4XX", body = Object)))]
+    collect;
+    /// The latest of them, oldest first: at most 1000.
+    #[utoipa::path(get, path = "/events/recent", params(api::RecentQuery),
+        responses((status = 200, body = Vec<api::CollectorEvent>), (status = "4XX", body = api::Problem)))]
+    collected;
+    /// What there is to choose from among the latest.
+    #[utoipa::path(get, path = "/events/filter-options",
+        responses((status = 200, body = api::FilterOptions), (status = "4XX", body = api::Problem)))]
+    collected_options;
+    /// A WebSocket: first the latest 300, then each as it comes.
+    #[utoipa::path(get, path = "/stream",
+        responses((status = 101), (status = "4XX", body = api::Problem)))]
+    collected_stream;
+    /// How the daemon listens over TCP.
+    #[utoipa::path(get, path = "/api/listener",
+        responses((status = 200, body = api::ListenerView), (status = "4XX", body = api::Problem)))]
+    listener;
+    /// Listen over TCP; try again where another program had the port.
+    #[utoipa::path(post, path = "/api/listener/start",
+        responses((status = 200, body = api::ListenerView), (status = "4XX", body = api::Problem)))]
+    listener_start;
+    /// Listen no more, until the next daemon. On the Unix socket only.
+    #[utoipa::path(post, path = "/api/listener/stop",
+        responses((status = 200, body = api::ListenerView), (status = "4XX", body = api::Problem)))]
+    listener_stop;
+    /// End its connections and listen anew. On the Unix socket only.
+    #[utoipa::path(post, path = "/api/listener/restart",
+        responses((status = 200, body = api::ListenerView), (status = "4XX", body = api::Problem)))]
+    listener_restart;
+    /// List made tokens, without what makes them tokens.
+    #[utoipa::path(get, path = "/api/tokens",
+        responses((status = 200, body = Vec<api::TokenView>), (status = "4XX", body = api::Problem)))]
+    tokens;
+    /// Make a token. It is told once.
+    #[utoipa::path(post, path = "/api/tokens", request_body = api::CreateToken,
+        responses((status = 201, body = api::NewToken), (status = "4XX", body = api::Problem)))]
+    create_token;
+    /// Revoke a token, by its id or name.
+    #[utoipa::path(delete, path = "/api/tokens/{token}", params(("token" = String, Path)),
+        responses((status = 204), (status = "4XX", body = api::Problem)))]
+    revoke_token;
     /// Fold the journal anew and compare.
     #[utoipa::path(post, path = "/api/rebuild", responses((status = 200, body = Object)))]
     rebuild;
@@ -208,7 +273,8 @@ mod tests {
         let router = include_str!("routes/mod.rs");
         let routes = router.lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
         for route in routes.map(|rest| rest.split('"').next().unwrap()) {
-            let documented = paths.contains_key(&format!("/api{route}"));
+            let documented =
+                paths.contains_key(&format!("/api{route}")) || paths.contains_key(route);
             assert!(documented || route == "/openapi.json", "{route} is not documented");
         }
     }

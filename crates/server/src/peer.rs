@@ -1,4 +1,4 @@
-//! Who is at the other end of a Unix socket.
+//! Who is at the other end of a Unix socket, or shows a token over TCP.
 
 use std::os::fd::AsFd;
 
@@ -7,7 +7,7 @@ use rustix::net::sockopt::socket_peercred;
 use wk_api::CLIENT;
 use wk_model::Requester;
 
-use crate::{Failure, internal};
+use crate::{Failure, auth::Identity, internal};
 
 /// The process that opened the connection, as the kernel says.
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +35,18 @@ impl<S: Sync> FromRequestParts<S> for By {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let peer = parts.extensions.get::<Peer>();
-        let peer = peer.ok_or_else(|| Failure(internal("a request without a peer")))?;
         let client = parts.headers.get(CLIENT).and_then(|value| value.to_str().ok());
-        Ok(Self(Requester {
-            uid: peer.uid,
-            pid: Some(peer.pid),
-            client: client.map(|name| name.chars().take(64).collect()),
-        }))
+        let client = client.map(|name| name.chars().take(64).collect::<String>());
+        if let Some(peer) = parts.extensions.get::<Peer>() {
+            return Ok(Self(Requester { uid: peer.uid, pid: Some(peer.pid), client }));
+        }
+        let Some(Identity::Holder { name, .. }) = parts.extensions.get::<Identity>() else {
+            return Err(Failure(internal("a request without a sender")));
+        };
+        // A token acts for its user; which process has shown it, nobody knows.
+        let named = format!("token {name}");
+        let client = client.map_or(named.clone(), |client| format!("{client}, {named}"));
+        let uid = rustix::process::getuid().as_raw();
+        Ok(Self(Requester { uid, pid: None, client: Some(client) }))
     }
 }

@@ -7,21 +7,26 @@ use std::{
 };
 
 use axum::Router;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::mpsc,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 use wk_journal::Journal;
 use wk_model::Time;
 
-use crate::{Order, Readers, Sessions, peer::Peer, routes};
+use crate::{
+    Order, Readers, Sessions,
+    auth::Gate,
+    collector::Collector,
+    connection::{FAREWELL, http, serve_http},
+    listener::Listener,
+    peer::Peer,
+    routes,
+};
 
-/// How long connections may take to end once the daemon does.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(30);
 
 /// What the routes work with.
 #[derive(Clone, Debug)]
@@ -37,6 +42,11 @@ pub struct App {
     /// How the rules of the settings stand.
     pub rules: wk_sinks::rules::Board,
     pub readers: Readers,
+    /// Who may do what over TCP.
+    pub gate: Gate,
+    pub listener: Listener,
+    /// Events that others send.
+    pub collector: Collector,
     /// Processes that outlived their sessions, at the last look.
     pub orphans: Arc<AtomicU64>,
     /// Cancelled when the daemon ends: streams end with it.
@@ -91,22 +101,8 @@ async fn connection(stream: UnixStream, router: Router, ending: CancellationToke
             return;
         }
     };
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let mark = |request: &mut hyper::Request<_>| {
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(request)
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
-    let served = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    tokio::pin!(served);
-    let result = tokio::select! {
-        result = &mut served => result,
-        () = ending.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
     };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection broke");
-    }
+    serve_http(stream, &http(HEAD), router, mark, ending).await;
 }

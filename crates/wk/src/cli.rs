@@ -11,8 +11,8 @@ use crate::{
     context::Context,
     verbs::{
         attach, clean, completions, config, daemon, deaths, doctor, events, health, instances,
-        logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal, stats, stop, templates,
-        tmux, wait, why, witness,
+        logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal, stats, stop,
+        templates, tmux, token, wait, why, witness,
     },
 };
 
@@ -83,6 +83,7 @@ enum Verb {
     Instances(instances::InstancesArgs),
     Witness(witness::WitnessArgs),
     Tmux(tmux::TmuxArgs),
+    Token(token::TokenArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -149,6 +150,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Instances(args) => instances::run(context, args, out).await,
         Verb::Witness(args) => witness::run(context, args, out).await,
         Verb::Tmux(args) => tmux::run(context, args, out).await,
+        Verb::Token(args) => token::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

@@ -71,6 +71,7 @@ fn spawn(program: &Path, places: &Places, log: &fs::File, told: OwnedFd) -> io::
         .args(["daemon", "start", "--foreground", "--ready-fd", &told_number.to_string()])
         .env_clear()
         .envs(daemon_environment())
+        .envs(secrets())
         .env("WK_CONFIG", &places.config)
         .env("WK_STATE_DIR", &places.state)
         .env("WK_RUNTIME_DIR", &places.runtime)
@@ -92,6 +93,12 @@ fn spawn(program: &Path, places: &Places, log: &fs::File, told: OwnedFd) -> io::
     let child = command.spawn();
     drop(told);
     child
+}
+
+/// Secrets that only the daemon is given: no holder, which may start the next one, keeps them.
+fn secrets() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    let variables = wk_server::auth::SECRET_VARIABLES.into_iter();
+    variables.filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// Waits for the byte that says it listens; false: the daemon ended without it.

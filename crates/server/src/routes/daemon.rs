@@ -15,11 +15,12 @@ pub(crate) async fn status(State(app): State<App>) -> Json<DaemonStatus> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         socket: app.socket.display().to_string(),
         state_dir: app.state.display().to_string(),
+        listen: app.listener.address().map(|address| address.to_string()),
         started_at: app.started_at,
         sessions: app.journal.live().len() as u64,
         orphans: app.orphans.load(Ordering::Relaxed),
         last_seq: app.journal.last().0,
-        warnings: app.warnings.to_vec(),
+        warnings: [app.warnings.to_vec(), app.listener.warnings(&app.gate)].concat(),
         rules: app.rules.statuses(),
     })
 }

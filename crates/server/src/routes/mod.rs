@@ -1,8 +1,10 @@
 //! The routes, one file per thing they are about.
 
 mod act;
+mod alive;
 mod attach;
 mod clean;
+mod collector;
 mod create;
 mod daemon;
 mod deaths;
@@ -10,76 +12,102 @@ mod events;
 mod health;
 mod instances;
 mod list;
+mod listener;
 mod output;
 mod parameter;
 mod recording;
 mod show;
 mod stats;
 mod stop;
+mod stream;
 mod tmux;
+mod tokens;
 mod wait;
 mod why;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 use wk_api::{MAX_CREATE_BYTES, Problem};
 use wk_journal::Resolved;
 use wk_model::Session;
 
 use crate::{
     App, Failure, Order,
-    error::{ambiguous, bad_request, not_found, too_large, unavailable},
+    auth::Access,
+    error::{ambiguous, bad_request, not_found, slow, too_large, unavailable},
     openapi,
     order::Answer,
+    table::Table,
 };
+
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most bytes that any other request may have.
 const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn router(app: App) -> Router {
+    use Access::{Admin, Delete, Look, Public, Read, Record, Write};
     let create = post(create::create).layer(DefaultBodyLimit::max(MAX_CREATE_BYTES));
-    let api = Router::new()
-        .route("/sessions", get(list::list).merge(create))
-        .route("/sessions/stop", post(stop::stop_many))
-        .route("/sessions/{session}", get(show::show).delete(act::remove))
-        .route("/sessions/{session}/stop", post(stop::stop))
-        .route("/sessions/{session}/restart", post(stop::restart))
-        .route("/sessions/{session}/signal", post(act::signal))
-        .route("/sessions/{session}/input", post(act::input))
-        .route("/sessions/{session}/resize", post(act::resize))
-        .route("/sessions/{session}/screen", get(show::screen))
-        .route("/sessions/{session}/output", get(output::output))
-        .route("/sessions/{session}/attach", get(attach::attach))
-        .route("/sessions/{session}/wait", get(wait::wait))
-        .route("/sessions/{session}/recording", get(recording::recording))
-        .route("/sessions/{session}/events", get(events::session_events))
-        .route("/sessions/{session}/why", get(why::why))
-        .route("/deaths", get(deaths::deaths))
-        .route("/deaths/patterns", get(deaths::patterns))
-        .route("/events", get(events::events))
-        .route("/health", get(health::health))
-        .route("/stats", get(stats::stats))
-        .route("/clean", post(clean::clean))
-        .route("/instances", get(instances::list))
-        .route("/instances/{template}/{instance}/reset", post(instances::reset))
-        .route("/tmux", get(tmux::list))
-        .route("/tmux/repair", post(tmux::repair))
-        .route("/daemon", get(daemon::status))
-        .route("/daemon/stop", post(daemon::stop))
-        .route("/daemon/reload", post(daemon::reload))
-        .route("/rebuild", post(daemon::rebuild))
-        .route("/openapi.json", get(openapi::document))
+    let api = Table::new(&app.gate)
+        .route("/sessions", Look, get(list::list))
+        .route("/sessions", Write, create)
+        .route("/sessions/stop", Write, post(stop::stop_many))
+        .route("/sessions/{session}", Look, get(show::show))
+        .route("/sessions/{session}", Delete, delete(act::remove))
+        .route("/sessions/{session}/stop", Write, post(stop::stop))
+        .route("/sessions/{session}/restart", Write, post(stop::restart))
+        .route("/sessions/{session}/signal", Write, post(act::signal))
+        .route("/sessions/{session}/input", Write, post(act::input))
+        .route("/sessions/{session}/resize", Write, post(act::resize))
+        .route("/sessions/{session}/screen", Read, get(show::screen))
+        .route("/sessions/{session}/output", Read, get(output::output))
+        .route("/sessions/{session}/attach", Write, get(attach::attach))
+        .route("/sessions/{session}/wait", Read, get(wait::wait))
+        .route("/sessions/{session}/recording", Read, get(recording::recording))
+        .route("/sessions/{session}/events", Read, get(events::session_events))
+        .route("/sessions/{session}/why", Read, get(why::why))
+        .route("/deaths", Read, get(deaths::deaths))
+        .route("/deaths/patterns", Read, get(deaths::patterns))
+        .route("/events", Read, get(events::events))
+        .route("/health", Look, get(health::health))
+        .route("/stats", Look, get(stats::stats))
+        .route("/clean", Admin, post(clean::clean))
+        .route("/instances", Look, get(instances::list))
+        .route("/instances/{template}/{instance}/reset", Write, post(instances::reset))
+        .route("/tmux", Look, get(tmux::list))
+        .route("/tmux/repair", Write, post(tmux::repair))
+        .route("/daemon", Look, get(daemon::status))
+        .route("/daemon/stop", Admin, post(daemon::stop))
+        .route("/daemon/reload", Admin, post(daemon::reload))
+        .route("/rebuild", Admin, post(daemon::rebuild))
+        .route("/openapi.json", Look, get(openapi::document))
+        .route("/listener", Look, get(listener::show))
+        .route("/listener/start", Admin, post(listener::start))
+        .route("/listener/stop", Admin, post(listener::stop))
+        .route("/listener/restart", Admin, post(listener::restart))
+        .route("/tokens", Admin, get(tokens::list).post(tokens::create))
+        .route("/tokens/{token}", Admin, delete(tokens::revoke))
+        .router()
         .layer(DefaultBodyLimit::max(MAX_BODY));
-    Router::new()
+    let outside = Table::new(&app.gate)
+        .route("/health", Public, get(alive::alive))
+        .route("/healthz", Public, get(alive::alive))
+        .route("/events", Record, post(collector::take))
+        .route("/events/recent", Look, get(collector::recent))
+        .route("/events/filter-options", Look, get(collector::options))
+        .route("/stream", Look, get(stream::stream))
+        .router();
+    outside
         .nest("/api", api)
         .fallback(async || Failure(not_found("there is no such route: see /api/openapi.json")))
         .method_not_allowed_fallback(async || {
@@ -132,7 +160,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let reading = timeout(PATIENCE, Bytes::from_request(request, state)).await;
+        let bytes = reading.map_err(|_| Failure(slow()))?.map_err(|rejection| {
             Failure(if rejection.status().as_u16() == 413 {
                 too_large("the request is too large: at most 8 MiB to start a session, else 1 MiB")
             } else {

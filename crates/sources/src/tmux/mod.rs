@@ -31,10 +31,10 @@ pub use agents::{Agent, agent_name, agents_below};
 pub use ask::{AskError, Asker};
 pub use exit::Exit;
 pub(crate) use exit::{exit_of, exit_of_zombie};
-pub use pane::arguments as process_arguments;
 pub use hub::{Order, Refused, ServerState, run};
 pub use listing::{ListedPane, ListedSession, Listing, parse_listing};
 pub use messages::{Message, parse_messages};
+pub use pane::arguments as process_arguments;
 pub use screen::ScreenLook;
 pub use socket::{Peer, folders};
 

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
 
+use super::net;
 use super::settings::{LogFormat, Repair, Settings, WitnessStart};
 use crate::{
     attach::detach_key::DetachKey,
@@ -333,6 +334,69 @@ pub(crate) const KEYS: &[Key] = &[
         set: |settings, raw| put(&mut settings.hooks.max_payload, payload_size(raw)),
         show: |settings| quote(&bytes::exact(settings.hooks.max_payload)),
     },
+    Key {
+        section: "server",
+        name: "listen",
+        set: |settings, raw| put(&mut settings.server.listen, net::address(raw)),
+        show: |settings| {
+            quote(&settings.server.listen.map_or_else(|| "none".into(), |at| at.to_string()))
+        },
+    },
+    Key {
+        section: "server",
+        name: "hosts",
+        set: |settings, raw| put(&mut settings.server.hosts, net::hosts(raw)),
+        show: |settings| net::show(&settings.server.hosts),
+    },
+    Key {
+        section: "server",
+        name: "origins",
+        set: |settings, raw| put(&mut settings.server.origins, net::origins(raw)),
+        show: |settings| net::show(&settings.server.origins),
+    },
+    Key {
+        section: "server",
+        name: "unverified_rate",
+        set: |settings, raw| put(&mut settings.server.unverified_rate, count_to(raw, 1_000_000)),
+        show: |settings| settings.server.unverified_rate.to_string(),
+    },
+    Key {
+        section: "auth",
+        name: "mode",
+        set: |settings, raw| {
+            put(&mut settings.auth.mode, net::word(raw, "\"token\", \"jwt\" or \"open\""))
+        },
+        show: |settings| quote(settings.auth.mode.as_str()),
+    },
+    Key {
+        section: "auth",
+        name: "tracking",
+        set: |settings, raw| {
+            put(&mut settings.auth.tracking, net::word(raw, "\"loopback\" or \"token\""))
+        },
+        show: |settings| quote(settings.auth.tracking.as_str()),
+    },
+    Key {
+        section: "auth",
+        name: "issuers",
+        set: |settings, raw| put(&mut settings.auth.issuers, net::names(raw)),
+        show: |settings| net::show(&settings.auth.issuers),
+    },
+    Key {
+        section: "auth",
+        name: "audiences",
+        set: |settings, raw| put(&mut settings.auth.audiences, net::names(raw)),
+        show: |settings| net::show(&settings.auth.audiences),
+    },
+    Key {
+        section: "auth",
+        name: "secret_file",
+        set: |settings, raw| put(&mut settings.auth.secret_file, net::optional_path(raw)),
+        show: |settings| {
+            let path = settings.auth.secret_file.as_ref();
+            quote(&path.map_or_else(|| "none".into(), |path| path.to_string_lossy()))
+        },
+    },
 ];
 
 impl Key {
@@ -489,7 +553,7 @@ fn witness_start(raw: Raw<'_>) -> Result<WitnessStart, String> {
     }
 }
 
-fn absolute_path(raw: Raw<'_>) -> Result<PathBuf, String> {
+pub(super) fn absolute_path(raw: Raw<'_>) -> Result<PathBuf, String> {
     const WANT: &str = "a path that begins with `/`";
     let found = text(raw, WANT)?;
     let path = PathBuf::from(found);

@@ -9,6 +9,7 @@ mod file;
 mod key;
 mod load;
 mod names;
+mod net;
 mod rule;
 mod settings;
 pub(crate) mod template;

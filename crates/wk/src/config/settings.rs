@@ -1,10 +1,16 @@
 //! What can be set, and what holds where nothing is.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use wk_client::Places;
 use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
+use wk_server::auth::{Mode, Tracking};
 
 use super::{ConfigError, load, template::Templates};
 use crate::attach::detach_key::DetachKey;
@@ -25,6 +31,8 @@ pub(crate) struct Settings {
     pub witness: WitnessSettings,
     pub tmux: TmuxSettings,
     pub hooks: HookSettings,
+    pub server: ServerSettings,
+    pub auth: AuthSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +180,32 @@ pub(crate) enum Repair {
     Auto,
 }
 
+/// The API over TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerSettings {
+    /// None: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Names of this machine beside those of the loopback.
+    pub hosts: Vec<String>,
+    /// Origins of pages that may call.
+    pub origins: Vec<String>,
+    /// Recordings per second that are taken without a token.
+    pub unverified_rate: u32,
+}
+
+/// How callers over TCP show who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AuthSettings {
+    pub mode: Mode,
+    pub tracking: Tracking,
+    /// Whose web tokens are believed.
+    pub issuers: Vec<String>,
+    /// For whom they are made.
+    pub audiences: Vec<String>,
+    /// Where the secret is, if no variable has it.
+    pub secret_file: Option<PathBuf>,
+}
+
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -258,6 +292,37 @@ impl Default for HookSettings {
             session_file_fsync: false,
             cleanup_interval: Duration::from_hours(1),
             max_payload: 64 << 10,
+        }
+    }
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8678))),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            unverified_rate: 2000,
+        }
+    }
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            mode: Mode::Token,
+            tracking: Tracking::Loopback,
+            issuers: words(&[
+                "mahavishnu",
+                "session-buddy",
+                "akosha",
+                "dhara",
+                "crackerjack",
+                "watchkeeper",
+            ]),
+            audiences: words(&["session-buddy", "watchkeeper"]),
+            secret_file: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use wk_api::Problem;
 use wk_client::Places;
 use wk_journal::{Journal, JournalError};
 use wk_model::{Change, Draft, Life, Session, SessionId, Source};
-use wk_server::{conflict, internal};
+use wk_server::{Listener, Switch, auth::Gate, conflict, internal};
 use wk_sources::{
     cgroup::Cgroups,
     holders::{HolderLink, Report},
@@ -25,6 +25,7 @@ use super::{
     autopsy::Scene,
     before,
     cleanup::Upkeep,
+    gate,
     hooks::Hooks,
     queue::Queue,
     tmux::Tmux,
@@ -75,6 +76,8 @@ pub(super) struct Core {
     waits: Mutex<HashSet<(SessionId, u32)>>,
     pub(super) tmux: Tmux,
     pub(super) hooks: Hooks,
+    gate: Gate,
+    listener: Listener,
 }
 
 impl Core {
@@ -86,6 +89,7 @@ impl Core {
         daemon_command: (Vec<wk_model::OsText>, Vec<wk_model::OsText>),
         reports: mpsc::Sender<Report>,
         settings: Settings,
+        (gate, listener): (Gate, Listener),
     ) -> Self {
         let before = before::Store::new(places.state.clone());
         Self {
@@ -110,6 +114,8 @@ impl Core {
             waits: Mutex::default(),
             tmux: Tmux::default(),
             hooks: Hooks::default(),
+            gate,
+            listener,
         }
     }
 
@@ -117,11 +123,14 @@ impl Core {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set_settings(&self, settings: Settings) {
+    pub(super) async fn set_settings(&self, settings: Settings) {
         self.tmux.set_options(&settings);
+        self.gate.set(gate::policy(&settings));
+        let listen = settings.server.listen;
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         super::hooks::save_settings(self);
         self.upkeep.wake();
+        self.listener.switch(Switch::To(listen)).await;
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<SessionId, HolderLink>> {

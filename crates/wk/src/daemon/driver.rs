@@ -262,7 +262,7 @@ pub(super) const REMOVED: &str = ".removed-";
 pub(super) async fn reload(core: &Core) -> Result<(), Problem> {
     let settings = Settings::load(&core.places, |name| std::env::var_os(name))
         .map_err(|error| bad_request(format!("{:#}", anyhow::Error::from(error))))?;
-    core.set_settings(settings);
+    core.set_settings(settings).await;
     core.journal(None, Change::ConfigReloaded).await.map_err(failed)?;
     tracing::info!("read the settings again");
     Ok(())

@@ -19,6 +19,7 @@ mod core;
 mod create;
 mod door;
 mod driver;
+mod gate;
 mod health;
 mod hooks;
 mod instance;
@@ -52,7 +53,7 @@ use wk_client::Places;
 use wk_holder::host;
 use wk_journal::Journal;
 use wk_model::Change;
-use wk_server::{App, Board, Sessions};
+use wk_server::{App, Board, Collector, Listener, Sessions};
 use wk_sinks::rules;
 
 use self::{core::Core, door::Door, lock::Lock};
@@ -77,6 +78,7 @@ pub(crate) fn run(
     settings: Settings,
     ready: Option<OwnedFd>,
 ) -> anyhow::Result<()> {
+    gate::take_secret();
     places.make()?;
     let lock = Arc::new(lock::lock(&places)?);
     memory::keep_small();
@@ -110,6 +112,9 @@ async fn watch(
     let (orders, ordered) = mpsc::channel(WAITING);
     let ending = CancellationToken::new();
     let mut warnings = Vec::new();
+    let gate = gate::open(&places, &settings, &mut warnings);
+    let (listener, over_tcp) =
+        Listener::open(settings.server.listen, gate.clone(), &places.runtime).await;
     let core = Arc::new(Core::new(
         places.clone(),
         journal.clone(),
@@ -118,6 +123,7 @@ async fn watch(
         world::daemon_command()?,
         reports,
         settings,
+        (gate.clone(), listener.clone()),
     ));
     let me = host::identify(std::process::id())?.context("cannot read /proc: is it mounted?")?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -128,7 +134,7 @@ async fn watch(
         salvage::salvage(&core).await;
     }
 
-    let (door, listener) = Door::open(&places, lock)?;
+    let (door, unix) = Door::open(&places, lock)?;
     let (renew, renewed) = mpsc::channel(1);
     // Before anybody finds out what has ended meanwhile.
     let stock = witness::take_stock(&core);
@@ -158,11 +164,15 @@ async fn watch(
         warnings: Arc::new(warnings),
         rules: rules.clone(),
         readers: core.upkeep.readers.clone(),
+        gate,
+        listener,
+        collector: Collector::new(journal.clone()),
         orphans: core.upkeep.orphans.clone(),
         ending: ending.clone(),
     };
     let upkeep = tokio::spawn(cleanup::run(core.clone(), ending.clone()));
-    let server = tokio::spawn(wk_server::serve(listener, renewed, app));
+    let tcp_server = tokio::spawn(over_tcp.run(app.clone()));
+    let server = tokio::spawn(wk_server::serve(unix, renewed, app));
     let sinks = sinks::start(&core, rules, &ending);
     until_told(&core, &ending).await?;
     // A client of the next daemon must not find the door of this one.
@@ -170,6 +180,7 @@ async fn watch(
     ending.cancel();
     sinks.ended().await;
     server.await.context("the server failed")?;
+    tcp_server.await.context("the TCP server failed")?;
     driver.await.context("the driver failed")?;
     upkeep.await.context("the upkeep failed")?;
     queue.await.context("the queue failed")?;

@@ -199,6 +199,7 @@ fn absent(context: &Context) -> Value {
         "version": null,
         "socket": context.places.socket().display().to_string(),
         "state_dir": context.places.state.display().to_string(),
+        "listen": null,
         "started_at": null,
         "sessions": null,
         "orphans": null,
@@ -222,6 +223,7 @@ fn write_status(
         ("sessions", Cell::plain(&status.sessions.to_string())),
         ("orphans", Cell::new(&orphans, Style::Warning)),
         ("socket", Cell::plain(&status.socket)),
+        ("http", Cell::plain(status.listen.as_deref().unwrap_or("off"))),
         ("state", Cell::plain(&status.state_dir)),
     ];
     if status.orphans == 0 {
@@ -283,6 +285,7 @@ mod tests {
             version: env!("CARGO_PKG_VERSION").into(),
             socket: "/run/wk.sock".into(),
             state_dir: "/state".into(),
+            listen: Some("127.0.0.1:8678".into()),
             started_at: Time::from_millis(0),
             sessions: 3,
             orphans: 2,
@@ -307,7 +310,7 @@ mod tests {
             format!(
                 "daemon    running for 1m 1s (pid 7)\nversion   {}\nsessions  3\n\
                  orphans   2: `wk clean --orphans` ends them\n\
-                 socket    /run/wk.sock\nstate     /state\nwarning   no cgroup\n\
+                 socket    /run/wk.sock\nhttp      127.0.0.1:8678\nstate     /state\nwarning   no cgroup\n\
                  rule      tell (run notify): 2 delivered, 1 under way, 3 failed; last error:\n          \
                  exited with 1\n",
                 env!("CARGO_PKG_VERSION")

@@ -29,6 +29,7 @@ pub(crate) mod stats;
 pub(crate) mod stop;
 pub(crate) mod templates;
 pub(crate) mod tmux;
+pub(crate) mod token;
 pub(crate) mod wait;
 pub(crate) mod why;
 pub(crate) mod witness;

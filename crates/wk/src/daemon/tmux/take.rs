@@ -37,7 +37,8 @@ impl Taker {
     pub(super) fn restore(&mut self) -> Vec<Known> {
         let mut known: Vec<Known> = Vec::new();
         for session in self.core.journal.live() {
-            if !session.created.watched {
+            // What clients tell of is followed elsewhere.
+            if !session.created.watched || session.created.reported.is_some() {
                 continue;
             }
             let Some(place) = &session.created.tmux else { continue };

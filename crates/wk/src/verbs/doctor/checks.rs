@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use wk_api::DaemonStatus;
+use wk_api::{DaemonStatus, ListenerView};
 use wk_client::ClientError;
 
 use super::{Finding, host};
@@ -59,10 +59,32 @@ async fn daemon(context: &Context) -> Vec<Finding> {
         Finding::weak("daemon", seen, "upgrade it to this version: wk daemon restart")
     }];
     findings.push(Finding::good("journal", format!("open, at event {}", status.last_seq)));
+    findings.extend(http(context).await);
     for warning in status.warnings {
         findings.push(Finding::weak("daemon says", warning, "`wk daemon restart` looks again"));
     }
     findings
+}
+
+/// Whether others can reach the daemon over TCP, and how it lets them in.
+async fn http(context: &Context) -> Option<Finding> {
+    let view: ListenerView = context.daemon.client().get("/listener", &()).await.ok()?;
+    let mode = &view.mode;
+    Some(match (view.address, view.error, view.listen) {
+        (Some(address), ..) if mode == "open" => Finding::weak(
+            "http",
+            format!("listens at {address} for everybody on this machine: mode \"open\""),
+            "for anything but development: mode = \"token\" in [auth], then wk config reload",
+        ),
+        (Some(address), ..) => Finding::good("http", format!("listens at {address}, mode {mode}")),
+        (None, Some(error), _) => {
+            Finding::weak("http", error, "free the port or choose another, then wk mcp restart")
+        }
+        (None, None, Some(listen)) => {
+            Finding::weak("http", format!("{listen} is switched off"), "wk mcp start")
+        }
+        (None, None, None) => Finding::good("http", "off, as the settings say"),
+    })
 }
 
 fn state(state: &Path) -> Finding {
