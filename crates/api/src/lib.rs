@@ -3,6 +3,7 @@
 //! The names are those of the interfaces page; a field is added, never renamed. Keys are
 //! always there: what is unknown is null.
 
+mod analytics;
 mod clean;
 mod daemon;
 mod event;
@@ -17,6 +18,7 @@ mod stats;
 mod tmux;
 mod why;
 
+pub use analytics::{Analytics, AnalyticsNumbers, AnalyticsQuery, AnalyticsRow};
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
 pub use daemon::{DaemonStatus, RuleStatus};
 pub use event::{EventQuery, EventView};

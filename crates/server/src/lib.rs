@@ -3,6 +3,7 @@
 //! What is read comes from the journal and the sessions' folders, never from a holder, so
 //! that a holder which does not answer slows nobody down. What is to be done is an [`Order`].
 
+mod calendar;
 mod error;
 mod keys;
 mod openapi;

@@ -1,6 +1,7 @@
 //! The routes, one file per thing they are about.
 
 mod act;
+mod analytics;
 mod attach;
 mod clean;
 mod create;
@@ -67,6 +68,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/events", get(events::events))
         .route("/health", get(health::health))
         .route("/stats", get(stats::stats))
+        .route("/analytics", get(analytics::analytics))
         .route("/clean", post(clean::clean))
         .route("/instances", get(instances::list))
         .route("/instances/{template}/{instance}/reset", post(instances::reset))
