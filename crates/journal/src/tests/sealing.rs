@@ -1,6 +1,6 @@
 //! Strips, which tests make of four sessions each, say what the sessions say.
 
-use wk_model::SessionId;
+use wk_model::{Change, SessionId};
 
 use crate::{SessionQuery, strips::ROWS, testing::*};
 
@@ -22,7 +22,7 @@ async fn sessions_that_go_leave_their_strip_and_a_strip_that_lost_some_is_made_a
     for number in 1..=all {
         journal.append(life(id(number), number * 10, "a", 0)).await.unwrap();
     }
-    journal.append(vec![draft(None, 1, hook("x")), draft(None, 2, hook("y"))]).await.unwrap();
+    journal.append(vec![draft(None, 1, Change::ConfigReloaded), draft(None, 2, Change::ConfigReloaded)]).await.unwrap();
     assert_eq!(count_of("SELECT count(*) FROM strips"), 3);
     assert_eq!(count_of("SELECT count(*) FROM past WHERE shelf IS NULL"), 1);
     let mut wanted: Vec<_> = (1..=all).rev().map(id).collect();
@@ -38,7 +38,7 @@ async fn sessions_that_go_leave_their_strip_and_a_strip_that_lost_some_is_made_a
 
     // What is loose is sealed again, and a rebuild changes nothing.
     for number in 0..4 {
-        journal.append(vec![draft(None, 30_000 + number, hook("z"))]).await.unwrap();
+        journal.append(vec![draft(None, 30_000 + number, Change::ConfigReloaded)]).await.unwrap();
     }
     assert_eq!(count_of("SELECT count(*) FROM strips"), 3);
     assert_eq!(ids(), wanted);
@@ -56,7 +56,7 @@ async fn a_session_that_begins_again_is_not_listed_as_it_was() {
     for number in 1..=ROWS as u64 {
         journal.append(life(id(number), number * 10, "a", 1)).await.unwrap();
     }
-    journal.append((0..4).map(|ms| draft(None, ms, hook("x"))).collect()).await.unwrap();
+    journal.append((0..4).map(|ms| draft(None, ms, Change::ConfigReloaded)).collect()).await.unwrap();
     let failed = SessionQuery { failed: true, ..SessionQuery::default() };
     assert_eq!(journal.count(&failed).unwrap(), ROWS as u64);
     let again = vec![draft(id(3), 5000, recovering(2)), draft(id(3), 5001, started(2))];

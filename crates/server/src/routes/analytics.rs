@@ -105,7 +105,11 @@ pub(crate) async fn analytics(
 }
 
 /// One of some words, or nothing.
-fn word<T: Copy>(what: &str, text: Option<&str>, words: &[(&str, T)]) -> Result<Option<T>, Failure> {
+fn word<T: Copy>(
+    what: &str,
+    text: Option<&str>,
+    words: &[(&str, T)],
+) -> Result<Option<T>, Failure> {
     let Some(text) = text else { return Ok(None) };
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(Some(*value));
@@ -117,7 +121,11 @@ fn word<T: Copy>(what: &str, text: Option<&str>, words: &[(&str, T)]) -> Result<
 }
 
 fn name<T: PartialEq>(words: &[(&str, T)], value: &T) -> String {
-    words.iter().find(|(_, other)| other == value).map(|(word, _)| (*word).to_owned()).unwrap_or_default()
+    words
+        .iter()
+        .find(|(_, other)| other == value)
+        .map(|(word, _)| (*word).to_owned())
+        .unwrap_or_default()
 }
 
 fn row(cell: &Cell, metric: Metric, period: Option<Period>, calendar: &Calendar) -> AnalyticsRow {
