@@ -3,6 +3,7 @@
 //! The names are those of the interfaces page; a field is added, never renamed. Keys are
 //! always there: what is unknown is null.
 
+mod analytics;
 mod clean;
 mod collector;
 mod daemon;
@@ -20,6 +21,7 @@ mod tmux;
 mod token;
 mod why;
 
+pub use analytics::{Analytics, AnalyticsNumbers, AnalyticsQuery, AnalyticsRow};
 pub use clean::{CleanRequest, Cleaned, OrphanView, Removed};
 pub use collector::{CollectorEvent, FilterOptions, RecentQuery};
 pub use daemon::{DaemonStatus, RuleStatus};

@@ -20,6 +20,13 @@ pub struct ListQuery {
     /// Kinds, comma separated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// A kind, `admin_shell` (a shell that a client told of), or what a shell is, e.g. `bash`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[param(rename = "type")]
+    pub session_type: Option<String>,
+    /// Only sessions whose end was never heard: they may live, or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
     /// The component's name.

@@ -12,9 +12,11 @@
 //! Invariants: nobody is told of an event before it is on disk; an event is never changed; a
 //! batch is taken whole or not at all; replaying the events gives the sessions that are shown.
 
+mod analytics;
 mod clock;
 mod error;
 mod filter;
+mod find;
 mod fold;
 mod inbox;
 mod intake;
@@ -31,6 +33,7 @@ mod row;
 mod schema;
 mod stats;
 mod stored;
+mod strips;
 mod subscribe;
 mod tally;
 #[cfg(test)]
@@ -53,10 +56,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 use wk_model::{Draft, Seq, Session, Time};
 
+pub use analytics::{Analytics, AnalyticsBy, AnalyticsQuery, Bucket, Cell};
 pub use error::JournalError;
 pub use intake::Taken;
 pub use open::Opened;
-pub use query::{Page, SessionQuery};
+pub use query::{Page, SessionQuery, SessionType};
 pub use rebuild::RebuildReport;
 pub use resolve::Resolved;
 pub use retention::Trimmed;

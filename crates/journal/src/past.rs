@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use wk_model::{Session, SessionId};
 
-use crate::stored::integer;
+use crate::{stored::integer, strips};
 
 /// What lists see of an ended session; a removed one is in no list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) struct Past {
     attempts: i64,
     retries: i64,
     recovered: bool,
+    shell_type: Option<String>,
+    reported: bool,
 }
 
 impl Past {
@@ -41,6 +43,8 @@ impl Past {
             attempts: session.attempt.into(),
             retries: session.recovery.total.into(),
             recovered: session.has_recovered(ended.at),
+            shell_type: created.shell_type.clone(),
+            reported: created.reported.is_some(),
         })
     }
 
@@ -48,7 +52,7 @@ impl Past {
         connection
             .prepare_cached(
                 "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username,
-                     template, attempts, retries, recovered
+                     template, attempts, retries, recovered, shell_type, reported
                  FROM past WHERE id = ?1",
             )?
             .query_row([integer(id.number())], |row| {
@@ -66,6 +70,8 @@ impl Past {
                     attempts: row.get(10)?,
                     retries: row.get(11)?,
                     recovered: row.get(12)?,
+                    shell_type: row.get(13)?,
+                    reported: row.get(14)?,
                 })
             })
             .optional()
@@ -75,8 +81,9 @@ impl Past {
         connection
             .prepare_cached(
                 "INSERT INTO past (start_ms, id, row, end_ms, status, kind, name, agent_id,
-                     component, username, template, attempts, retries, recovered)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                     component, username, template, attempts, retries, recovered, shell_type,
+                     reported)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 self.start_ms,
@@ -93,6 +100,8 @@ impl Past {
                 self.attempts,
                 self.retries,
                 self.recovered,
+                self.shell_type,
+                self.reported,
             ])
             .map(drop)
     }
@@ -130,10 +139,14 @@ pub(crate) fn delete_with_labels(
 }
 
 pub(crate) fn delete(connection: &Connection, id: SessionId) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM past WHERE id = ?1")?
-        .execute([integer(id.number())])
-        .map(drop)
+    let shelf: Option<Option<i64>> = connection
+        .prepare_cached("DELETE FROM past WHERE id = ?1 RETURNING shelf")?
+        .query_row([integer(id.number())], |row| row.get(0))
+        .optional()?;
+    match shelf.flatten() {
+        Some(shelf) => strips::note_gone(connection, shelf),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn insert_labels(connection: &Connection, session: &Session) -> rusqlite::Result<()> {

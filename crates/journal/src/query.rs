@@ -2,13 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use wk_model::{Kind, Label, Session, SessionId, Status, Time};
+use rusqlite::{Connection, OptionalExtension};
+use wk_model::{Condition, Kind, Label, Session, SessionId, Status, Time};
 
 use crate::{
     Journal,
     clock::now,
     error::{JournalError, Result},
-    filter::Filter,
+    find,
+    row::{COLUMNS, read_session},
 };
 
 /// Which sessions to list; all that is set must fit. Removed ones are never listed.
@@ -22,6 +24,9 @@ pub struct SessionQuery {
     pub failed: bool,
     /// One of these; empty: any.
     pub kinds: Vec<Kind>,
+    pub session_type: Option<SessionType>,
+    /// Whose end was never heard: living, as far as anybody knows.
+    pub incomplete: bool,
     pub name: Option<String>,
     pub agent_id: Option<String>,
     pub component: Option<String>,
@@ -42,6 +47,40 @@ pub struct SessionQuery {
     pub limit: usize,
 }
 
+/// What people call the type of a session: its kind, another word for one, or what its shell
+/// is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionType {
+    Kind(Kind),
+    /// A shell that a client told of.
+    ReportedShell,
+    /// What its client says that the shell is, e.g. `MahavishnuShell`.
+    Shell(String),
+}
+
+impl From<&str> for SessionType {
+    fn from(text: &str) -> Self {
+        match text.parse() {
+            Ok(kind) => Self::Kind(kind),
+            Err(_) if text == "admin_shell" => Self::ReportedShell,
+            Err(_) => Self::Shell(text.to_owned()),
+        }
+    }
+}
+
+impl SessionType {
+    fn fits(&self, session: &Session) -> bool {
+        let created = &session.created;
+        match self {
+            Self::Kind(kind) => created.session_kind == *kind,
+            Self::ReportedShell => {
+                created.session_kind == Kind::Shell && created.reported.is_some()
+            }
+            Self::Shell(word) => created.shell_type.as_ref() == Some(word),
+        }
+    }
+}
+
 /// A part of a list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
@@ -57,15 +96,7 @@ impl Journal {
         let limit = if query.limit == 0 { usize::MAX } else { query.limit };
         // The living first: one that ends meanwhile is then seen twice, not missed.
         let living = self.living(query, before);
-        let past = self.shared.memory.read(|connection| {
-            let mut past = Vec::new();
-            for status in query.past_statuses() {
-                past.extend(
-                    Filter::new(connection, query, status, before)?.select(connection, limit)?,
-                );
-            }
-            Ok(past)
-        })?;
+        let past = self.shared.memory.read(|connection| past(connection, query, before))?;
         let mut found: BTreeMap<_, _> =
             living.into_iter().map(|session| (newest_first(&session), session)).collect();
         found.extend(past.into_iter().map(|session| (newest_first(&session), session)));
@@ -78,16 +109,14 @@ impl Journal {
         let before = self.cursor(query)?;
         let living = self.living(query, before).len() as u64;
         let past = self.shared.memory.read(|connection| {
-            let mut past = 0;
-            for status in query.past_statuses() {
-                past += Filter::new(connection, query, status, before)?.count(connection)?;
-            }
-            Ok(past)
+            // Strips and what is loose, at one moment.
+            let snapshot = connection.unchecked_transaction()?;
+            find::count(&snapshot, query, before)
         })?;
         Ok(living + past)
     }
 
-    fn living(&self, query: &SessionQuery, before: Option<Place>) -> Vec<Arc<Session>> {
+    pub(crate) fn living(&self, query: &SessionQuery, before: Option<Place>) -> Vec<Arc<Session>> {
         let now = now();
         let fits = |session: &Arc<Session>| {
             query.fits(session, now)
@@ -96,7 +125,7 @@ impl Journal {
         self.live().into_iter().filter(fits).collect()
     }
 
-    fn cursor(&self, query: &SessionQuery) -> Result<Option<Place>> {
+    pub(crate) fn cursor(&self, query: &SessionQuery) -> Result<Option<Place>> {
         let Some(session_id) = query.before else { return Ok(None) };
         let session = self.session(session_id)?;
         let session = session.ok_or(JournalError::NoSuchSession { session_id })?;
@@ -123,6 +152,8 @@ impl SessionQuery {
             && (!self.failed || matches!(status, Some(Status::Failed | Status::Timeout)))
             && (self.kinds.is_empty() || self.kinds.contains(&created.session_kind))
             && (self.name.is_none() || self.name.as_deref() == session.name())
+            && self.session_type.as_ref().is_none_or(|wanted| wanted.fits(session))
+            && (!self.incomplete || is_incomplete(session))
             && is(&self.agent_id, &created.agent_id)
             && is(&self.component, &created.component_name)
             && is(&self.username, &created.username)
@@ -133,18 +164,46 @@ impl SessionQuery {
             && self.ended_since.is_none_or(|time| ended.is_none_or(|ended| ended.at >= time))
     }
 
-    /// The statuses of ended sessions to read one by one, since each is in the order of lists
-    /// by itself; a single none where no status is left out.
-    fn past_statuses(&self) -> Vec<Option<Status>> {
+    /// Which statuses of ended sessions to look for, empty for all; none where none can fit.
+    pub(crate) fn past_statuses(&self) -> Option<Vec<Status>> {
         const ENDED: [Status; 4] =
             [Status::Completed, Status::Failed, Status::Cancelled, Status::Timeout];
         let wanted: Vec<_> = ENDED
             .into_iter()
-            .filter(|_| !self.active)
+            .filter(|_| !self.active && !self.incomplete)
             .filter(|status| self.statuses.is_empty() || self.statuses.contains(status))
             .filter(|status| !self.failed || matches!(status, Status::Failed | Status::Timeout))
-            .map(Some)
             .collect();
-        if wanted.len() == ENDED.len() { vec![None] } else { wanted }
+        match wanted.len() {
+            0 => None,
+            4 => Some(Vec::new()),
+            _ => Some(wanted),
+        }
     }
+}
+
+fn is_incomplete(session: &Session) -> bool {
+    !session.is_ended() && session.conditions.contains(&Condition::Incomplete)
+}
+
+/// Ended sessions that fit, one more than the limit where there are more.
+fn past(
+    connection: &Connection,
+    query: &SessionQuery,
+    before: Option<Place>,
+) -> rusqlite::Result<Vec<Arc<Session>>> {
+    // Strips, what is loose and the sessions themselves, at one moment.
+    let snapshot = connection.unchecked_transaction()?;
+    let limit = (query.limit > 0).then(|| query.limit.saturating_add(1));
+    let places = find::newest(&snapshot, query, before, limit)?;
+    let mut select = snapshot.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM past p CROSS JOIN sessions s ON s.row = p.row
+             CROSS JOIN creations c ON c.row = p.row
+         WHERE p.start_ms = ?1 AND p.id = ?2"
+    ))?;
+    let mut sessions = Vec::with_capacity(places.len());
+    for (start, id) in places {
+        sessions.extend(select.query_row([start, id], read_session).optional()?);
+    }
+    Ok(sessions)
 }

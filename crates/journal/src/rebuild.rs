@@ -9,6 +9,7 @@ use crate::{
     refold::{Range, Refolded, refold},
     row,
     stored::{integer, session_id},
+    strips,
 };
 
 /// What a rebuild found.
@@ -38,6 +39,7 @@ pub(crate) fn rebuild(connection: &mut Connection) -> Result<RebuildReport> {
                  HAVING count(*) > 1 OR session_id IN (SELECT session_id FROM summaries);",
         )
         .map_err(&failed)?;
+    strips::clear(&transaction).map_err(&failed)?;
     let mut report = RebuildReport::default();
     for (id, range) in sessions(&transaction).map_err(&failed)? {
         let folded = refold(&transaction, id, range)?;
@@ -49,6 +51,7 @@ pub(crate) fn rebuild(connection: &mut Connection) -> Result<RebuildReport> {
             None => row::await_creation(&transaction, id)?,
         }
     }
+    strips::seal(&transaction).map_err(&failed)?;
     let events = transaction.query_row("SELECT count(*) FROM events", [], |row| row.get(0));
     report.events = events.map(i64::unsigned_abs).map_err(&failed)?;
     transaction.commit().map_err(&failed)?;

@@ -1,7 +1,8 @@
 //! The tables, and how a connection to them is set up.
 //!
 //! `events` is the truth; `sessions`, `creations`, `past`, `labels`, `idempotency`,
-//! `awaited`, `summaries` and `repeated` are folded from it and can be made again at any time.
+//! `awaited`, `summaries`, `repeated` and `strips` are folded from it and can be made again at
+//! any time.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use crate::error::{JournalError, Result};
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Raised when the same events fold into other sessions than before.
-pub(crate) const PROJECTION: &str = "7";
+pub(crate) const PROJECTION: &str = "8";
 
 /// Says whose database this is (`PRAGMA application_id`): the bytes `WKjn`.
 const APPLICATION: i64 = 0x574b_6a6e;
@@ -140,6 +141,35 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(
         "
     CREATE INDEX events_verdicts ON events (seq) WHERE kind = 'verdict_reached';
+    ",
+    ),
+    // Ended sessions column by column (`strips`), which serve all filters that had an index of
+    // their own, and any of them together; a commit has fewer indexes to write.
+    M::up(
+        "
+    ALTER TABLE past ADD COLUMN shell_type TEXT;
+    ALTER TABLE past ADD COLUMN reported INTEGER NOT NULL DEFAULT 0;
+    -- The strip that it is in, and its place there; none: it is loose.
+    ALTER TABLE past ADD COLUMN shelf INTEGER;
+    CREATE INDEX past_loose ON past (start_ms, id) WHERE shelf IS NULL;
+    DROP INDEX past_end;
+    DROP INDEX past_status;
+    DROP INDEX past_kind;
+    DROP INDEX past_component;
+    DROP INDEX past_user;
+
+    CREATE TABLE strips (
+        strip INTEGER PRIMARY KEY,
+        rows INTEGER NOT NULL,
+        gone INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        ended_ms INTEGER NOT NULL,
+        longest_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE strip_columns (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+    -- Places whose sessions have left `past`.
+    CREATE TABLE strip_gone (shelf INTEGER PRIMARY KEY) STRICT;
     ",
     ),
 ];

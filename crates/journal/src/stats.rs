@@ -1,12 +1,16 @@
 //! Numbers about sessions: how many, how long, how well; together and by what they have in
-//! common. Those that have ended are read from `past`, in one pass.
+//! common. Those that have ended are read from the strips, in one pass.
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use wk_model::{Session, Status, Time};
 
-use crate::{Journal, error::Result};
+use crate::{
+    Journal, SessionQuery,
+    error::Result,
+    strips::{Column, Part, each_part},
+};
 
 /// What sessions are grouped by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,41 +83,74 @@ fn key_of<'a>(by: &GroupBy, session: &'a Session) -> Option<&'a str> {
 }
 
 fn past(connection: &Connection, query: &StatsQuery) -> rusqlite::Result<Tallies> {
-    let key = match &query.by {
-        Some(GroupBy::Template) => "template",
-        Some(GroupBy::Component) => "component",
-        Some(GroupBy::Kind) => "kind",
-        Some(GroupBy::Label(_)) | None => "NULL",
-    };
-    // In the order of the table, which is that of the labelled ones.
-    let sql = format!(
-        "SELECT end_ms - start_ms, status, retries, {key}, start_ms, id FROM past
-         WHERE +end_ms >= ?1 ORDER BY start_ms, id"
-    );
-    let since = query.since.map_or(i64::MIN, Time::as_millis);
     // Labels and sessions as they were at one moment.
     let snapshot = connection.unchecked_transaction()?;
-    let mut select = snapshot.prepare_cached(&sql)?;
-    let mut rows = select.query([since])?;
-    let Labels { names, sessions } = match &query.by {
+    let Labels { names, sessions: labelled } = match &query.by {
         Some(GroupBy::Label(key)) => labels(&snapshot, key)?,
         _ => Labels::default(),
     };
     let mut tallies = Tallies::new(names);
-    let mut labelled = sessions.into_iter().peekable();
-    while let Some(row) = rows.next()? {
-        let group = match query.by {
-            Some(GroupBy::Label(_)) => {
-                let place: (i64, i64) = (row.get(4)?, row.get(5)?);
-                while labelled.next_if(|(other, _)| *other < place).is_some() {}
-                labelled.next_if(|(other, _)| *other == place).map_or(UNNAMED, |(_, group)| group)
-            }
-            _ => tallies.group(row.get_ref(3)?.as_str_or_null()?),
-        };
-        tallies.add_ended(group, &Ended::read(row)?);
-    }
+    let ended = SessionQuery { ended_since: query.since, ..SessionQuery::default() };
+    each_part(&snapshot, &ended, None, |part| {
+        let groups = groups(part, query.by.as_ref(), &labelled, &mut tallies)?;
+        let (took, retries) = (part.numbers(Column::Took)?, part.numbers(Column::Retries)?);
+        let words = part.words(Column::Status)?;
+        let statuses = words.each_as(|word| word.and_then(|word| word.parse().ok()));
+        for (place, group) in part.places().zip(groups) {
+            let ended = Ended {
+                // A clock that was set back makes no time negative.
+                took_ms: u64::try_from(took[place]).unwrap_or(0),
+                status: statuses[usize::from(words.codes[place])],
+                retries: retries[place].unsigned_abs(),
+            };
+            tallies.add_ended(group, &ended);
+        }
+        Ok(())
+    })?;
     Ok(tallies)
 }
+
+/// The group of each session of a part that fits.
+fn groups(
+    part: &Part<'_>,
+    by: Option<&GroupBy>,
+    labelled: &[(Place, usize)],
+    tallies: &mut Tallies,
+) -> rusqlite::Result<Vec<usize>> {
+    let column = match by {
+        None => return Ok(part.places().map(|_| UNNAMED).collect()),
+        Some(GroupBy::Label(_)) => {
+            let (starts, ids) = (part.numbers(Column::Start)?, part.numbers(Column::Id)?);
+            let mut labelled = labelled;
+            let mut group = |place| {
+                // Both are in the order of lists: mostly the next is the one.
+                if labelled.first().is_some_and(|(other, _)| *other < place) {
+                    let before = labelled.partition_point(|(other, _)| *other < place);
+                    labelled = &labelled[before..];
+                }
+                let found = labelled.first().filter(|(other, _)| *other == place);
+                if found.is_some() {
+                    labelled = &labelled[1..];
+                }
+                found.map_or(UNNAMED, |(_, group)| *group)
+            };
+            return Ok(part.places().map(|place| group((starts[place], ids[place]))).collect());
+        }
+        Some(GroupBy::Template) => Column::Template,
+        Some(GroupBy::Component) => Column::Component,
+        Some(GroupBy::Kind) => Column::Kind,
+    };
+    let words = part.words(column)?;
+    let mut groups: Vec<Option<usize>> = words.each_as(|_| None);
+    let mut group = |code: u16| {
+        // Only of those that fit: a group that nobody is in is none.
+        *groups[usize::from(code)].get_or_insert_with(|| tallies.group(words.word(code)))
+    };
+    Ok(part.places().map(|place| group(words.codes[place])).collect())
+}
+
+/// A start and an id: the order of lists, backwards.
+type Place = (i64, i64);
 
 /// Who has a label.
 #[derive(Default)]
@@ -121,7 +158,7 @@ struct Labels {
     /// Its values, each once and in order.
     names: Vec<String>,
     /// Where the sessions are in the order of `past`, and of which group they are.
-    sessions: Vec<((i64, i64), usize)>,
+    sessions: Vec<(Place, usize)>,
 }
 
 fn labels(connection: &Connection, key: &str) -> rusqlite::Result<Labels> {
@@ -147,17 +184,6 @@ struct Ended {
     took_ms: u64,
     status: Option<Status>,
     retries: u64,
-}
-
-impl Ended {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            // A clock that was set back makes no time negative.
-            took_ms: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
-            status: row.get_ref(1)?.as_str()?.parse().ok(),
-            retries: row.get::<_, i64>(2)?.unsigned_abs(),
-        })
-    }
 }
 
 /// The group of those that have nothing in common.
@@ -288,7 +314,7 @@ impl Numbers {
 }
 
 /// The smallest value that so many percent of all do not exceed.
-fn percentile(values: &mut [u64], percent: usize) -> Option<u64> {
+pub(crate) fn percentile(values: &mut [u64], percent: usize) -> Option<u64> {
     let rank = (values.len() * percent).div_ceil(100);
     let index = rank.checked_sub(1)?;
     Some(*values.select_nth_unstable(index).1)

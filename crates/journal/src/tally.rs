@@ -3,7 +3,12 @@
 use rusqlite::Connection;
 use wk_model::{Session, Status};
 
-use crate::{Journal, clock::now, error::Result};
+use crate::{
+    Journal, SessionQuery,
+    clock::now,
+    error::Result,
+    strips::{Column, each_part},
+};
 
 /// Numbers of all sessions that are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,15 +61,22 @@ impl Journal {
     }
 }
 
-/// Adds the ended ones, each number from an index of its own.
+/// Adds the ended ones.
 fn past(connection: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
-    let mut select =
-        connection.prepare_cached("SELECT status, count(*) FROM past GROUP BY status")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let status = row.get_ref(0)?.as_str()?.parse().ok();
-        tally.add(status, row.get::<_, i64>(1)?.unsigned_abs());
-    }
+    let connection = connection.unchecked_transaction()?;
+    each_part(&connection, &SessionQuery::default(), None, |part| {
+        let words = part.words(Column::Status)?;
+        let mut counts = words.each_as(|_| 0);
+        for place in part.places() {
+            counts[usize::from(words.codes[place])] += 1;
+        }
+        let statuses = words.each_as(|word| word.and_then(|word| word.parse().ok()));
+        for (status, count) in statuses.into_iter().zip(counts) {
+            tally.add(status, count);
+        }
+        Ok(())
+    })?;
+    // Few have any, and they have an index of their own.
     let mut select = connection.prepare_cached(
         "SELECT count(*), coalesce(sum(retries), 0), coalesce(sum(recovered), 0) FROM past
          WHERE retries > 0",

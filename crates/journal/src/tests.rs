@@ -1,5 +1,6 @@
 //! The journal as its users see it.
 
+mod adding_up;
 mod appending;
 mod counting;
 mod crash;
@@ -8,6 +9,7 @@ mod folding;
 mod following;
 mod listing;
 mod opening;
+mod sealing;
 mod tallying;
 mod trimming;
 mod verdicts;

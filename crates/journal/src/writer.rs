@@ -33,7 +33,7 @@ use crate::{
     open,
     rebuild::{self, RebuildReport},
     retention::{self, Trimmed},
-    row,
+    row, strips,
 };
 
 /// Pages of the write-ahead log after which it is worked off when nothing comes for a while ...
@@ -58,6 +58,8 @@ pub(crate) struct Writer {
     fold: Fold,
     /// Taken in since the last commit.
     fresh: Vec<Fresh>,
+    /// Events since it was last looked whether loose sessions fill a strip.
+    unsealed: usize,
     lost: Option<Lost>,
     inbox: Inbox,
     /// Lets go of the journal's lock when the writer ends.
@@ -97,6 +99,8 @@ impl Writer {
             intake: Intake::default(),
             fold: Fold::default(),
             fresh: Vec::new(),
+            // The writer before this one may have left some.
+            unsealed: strips::ROWS,
             lost: None,
             inbox: Inbox { receiver: inbox, other: None },
             _lock: lock,
@@ -259,9 +263,20 @@ impl Writer {
         for (session, refused) in refusals {
             self.refuse(session, refused).map_err(failed)?;
         }
+        self.seal().map_err(failed)?;
         sql("COMMIT")(self).map_err(failed)?;
         self.lost = None;
         Ok(taken)
+    }
+
+    /// Looks for loose sessions only when enough has happened that there may be some.
+    fn seal(&mut self) -> Result<()> {
+        self.unsealed += self.fresh.len();
+        if self.unsealed < strips::ROWS {
+            return Ok(());
+        }
+        self.unsealed = 0;
+        strips::seal(&self.connection).map_err(JournalError::database("append to"))
     }
 
     fn take_batch(&mut self, batch: &mut Batch) -> Result<Vec<Taken>> {

@@ -4,6 +4,7 @@
 //! that a holder which does not answer slows nobody down. What is to be done is an [`Order`].
 
 pub mod auth;
+mod calendar;
 mod collector;
 mod connection;
 mod error;

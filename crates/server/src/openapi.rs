@@ -34,6 +34,7 @@ use wk_api as api;
         health,
         clean,
         stats,
+        analytics,
         why,
         deaths,
         patterns,
@@ -178,6 +179,10 @@ routes! {
     #[utoipa::path(post, path = "/api/clean", request_body = api::CleanRequest,
         responses((status = 200, body = api::Cleaned), (status = "4XX", body = api::Problem)))]
     clean;
+    /// Sessions over time: how many, how long, of how many users, at which hours.
+    #[utoipa::path(get, path = "/api/analytics", params(api::AnalyticsQuery),
+        responses((status = 200, body = api::Analytics), (status = "4XX", body = api::Problem)))]
+    analytics;
     /// Sessions in numbers.
     #[utoipa::path(get, path = "/api/stats", params(api::StatsQuery),
         responses((status = 200, body = api::Stats), (status = "4XX", body = api::Problem)))]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wk_api::SessionView;
 
 /// Every field of a session, in the order of the interfaces.
-const FIELDS: [&str; 48] = [
+const FIELDS: [&str; 49] = [
     "session_id",
     "name",
     "kind",
@@ -51,6 +51,7 @@ const FIELDS: [&str; 48] = [
     "shell_type",
     "python_version",
     "metadata",
+    "tokens",
     "terminal",
     "tmux",
     "recording",

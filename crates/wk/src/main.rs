@@ -16,6 +16,7 @@ mod daemon;
 mod ending;
 mod json;
 mod launch;
+mod output_file;
 mod output_text;
 #[cfg(test)]
 mod sample;

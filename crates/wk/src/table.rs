@@ -81,6 +81,41 @@ fn layout(columns: &[Column], rows: &[Vec<Cell>], columns_wide: usize) -> Vec<us
     widths
 }
 
+/// The same with lines around it, for tables that are shown by themselves.
+pub(crate) fn write_boxed(
+    out: &mut impl Write,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    columns_wide: usize,
+    paint: Paint,
+) -> io::Result<()> {
+    // A line and a space on each side of a cell, instead of the gaps.
+    let widths = layout(columns, rows, columns_wide.saturating_sub(4 + columns.len() - 1));
+    let rule = |left: &str, middle: &str, right: &str| {
+        let lines: Vec<String> = widths.iter().map(|wide| "─".repeat(wide + 2)).collect();
+        format!("{left}{}{right}", lines.join(middle))
+    };
+    let titles: Vec<Cell> =
+        columns.iter().map(|column| Cell::new(column.title, Style::Title)).collect();
+    writeln!(out, "{}", rule("┌", "┬", "┐"))?;
+    for (index, row) in std::iter::once(&titles).chain(rows).enumerate() {
+        if index == 1 {
+            writeln!(out, "{}", rule("├", "┼", "┤"))?;
+        }
+        for ((cell, wide), column) in row.iter().zip(&widths).zip(columns) {
+            let shown = cut(&cell.text, *wide);
+            let padding = " ".repeat(wide - width(&shown));
+            let painted = paint.apply(cell.style, &shown);
+            match column.right {
+                true => write!(out, "│ {padding}{painted} ")?,
+                false => write!(out, "│ {painted}{padding} ")?,
+            }
+        }
+        writeln!(out, "│")?;
+    }
+    writeln!(out, "{}", rule("└", "┴", "┘"))
+}
+
 fn write_row(
     out: &mut impl Write,
     columns: &[Column],

@@ -120,7 +120,8 @@ async fn a_rebuild_puts_right_what_was_tampered_with() {
         ("UPDATE sessions SET place = 1 WHERE id = ?1", 7),
         (
             "INSERT INTO past SELECT start_ms, ?1, row, end_ms, status, kind, name, agent_id,
-              component, username, template, attempts, retries, recovered FROM past
+              component, username, template, attempts, retries, recovered, shell_type,
+              reported, NULL FROM past
               WHERE status = 'failed'",
             8,
         ),

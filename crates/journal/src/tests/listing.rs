@@ -1,12 +1,21 @@
 //! Lists and names.
 
 use proptest::{prelude::*, sample::Index};
-use wk_model::{Change, Created, Ending, Kind, Label, LimitKind, SessionId, Status, Time};
+use wk_model::{
+    Change, Condition, Created, Ending, HealthChanged, Kind, Label, LimitKind, Reported, SessionId,
+    Status, Time,
+};
 
-use crate::{Journal, JournalError, Resolved, SessionQuery, testing::*};
+use crate::{Journal, JournalError, Resolved, SessionQuery, SessionType, testing::*};
 
 fn ids(journal: &Journal, query: &SessionQuery) -> Vec<SessionId> {
     journal.sessions(query).unwrap().sessions.iter().map(|session| session.id).collect()
+}
+
+/// A look at its health that finds its end unheard, or nothing.
+fn unheard(incomplete: bool) -> Change {
+    let conditions = if incomplete { vec![Condition::Incomplete] } else { Vec::new() };
+    Change::HealthChanged(HealthChanged { conditions, before: Vec::new(), reasons: Vec::new() })
 }
 
 /// Sessions of all sorts, some living, some ended, some removed.
@@ -21,6 +30,8 @@ fn populate(journal: &Journal, sessions: &[(u8, u8, u8, u8, u8)]) {
             agent_id: pick(&["a1", "a2"], *words),
             component_name: pick(&["api"], words / 2),
             username: pick(&["ann", "bob"], *kind),
+            shell_type: pick(&["bash", "MahavishnuShell"], *label),
+            reported: (*words == 0).then(Reported::default),
             labels: labels.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))).collect(),
             ..Created::default()
         };
@@ -28,7 +39,10 @@ fn populate(journal: &Journal, sessions: &[(u8, u8, u8, u8, u8)]) {
         let over = ms + 5 + u64::from(*lasting);
         match end {
             0 => {}
-            1 => drafts.push(draft(id(number), ms + 1, started(1))),
+            1 => drafts.extend([
+                draft(id(number), ms + 1, started(1)),
+                draft(id(number), ms + 2, unheard(*label % 2 == 0)),
+            ]),
             2 => drafts.push(draft(id(number), over, exited(1, 0))),
             3 => drafts.push(draft(id(number), over, exited(1, 1))),
             4 => {
@@ -60,16 +74,23 @@ fn arbitrary_query() -> impl Strategy<Value = SessionQuery> {
             prop::collection::vec(prop::sample::select(Kind::ALL), 0..3),
             prop::bool::weighted(0.2),
             prop::bool::weighted(0.2),
+            prop::bool::weighted(0.1),
+            prop::option::weighted(
+                0.3,
+                prop::sample::select(&["shell", "agent", "admin_shell", "bash"][..]),
+            ),
         ),
         (word(&["web", "db"]), word(&["a1", "a2"]), word(&["api"]), word(&["ann", "bob"])),
         prop::collection::vec(label, 0..3),
         (time(), time(), time(), prop::option::weighted(0.2, 0..30u64)),
     )
-        .prop_map(|((statuses, kinds, active, failed), words, labels, times)| SessionQuery {
-            statuses,
-            active,
-            failed,
-            kinds,
+        .prop_map(|(sorts, words, labels, times)| SessionQuery {
+            statuses: sorts.0,
+            kinds: sorts.1,
+            active: sorts.2,
+            failed: sorts.3,
+            incomplete: sorts.4,
+            session_type: sorts.5.map(SessionType::from),
             name: words.0,
             agent_id: words.1,
             component: words.2,
@@ -89,7 +110,7 @@ proptest! {
 
     #[test]
     fn lists_show_what_fits_page_by_page(
-        sessions in prop::collection::vec((0..6u8, 0..4u8, 0..4u8, 0..4u8, 0..30u8), 1..30),
+        sessions in prop::collection::vec((0..6u8, 0..4u8, 0..4u8, 0..4u8, 0..30u8), 1..60),
         queries in prop::collection::vec(arbitrary_query(), 20),
         limit in 1..7usize,
     ) {

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use wk_api::{ListQuery, MORE};
-use wk_journal::SessionQuery;
+use wk_journal::{SessionQuery, SessionType};
 use wk_model::{Label, Time};
 
 use super::{
@@ -41,6 +41,8 @@ pub(crate) fn filters(app: &App, query: &ListQuery) -> Result<SessionQuery, Fail
         active: query.active == Some(true),
         failed: query.failed == Some(true),
         kinds: words(query.kind.as_deref())?,
+        session_type: query.session_type.as_deref().map(SessionType::from),
+        incomplete: query.incomplete == Some(true),
         name: query.name.clone(),
         agent_id: query.agent_id.clone(),
         component: query.component.clone(),

@@ -2,6 +2,7 @@
 
 mod act;
 mod alive;
+mod analytics;
 mod attach;
 mod clean;
 mod collector;
@@ -81,6 +82,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/events", Read, get(events::events))
         .route("/health", Look, get(health::health))
         .route("/stats", Look, get(stats::stats))
+        .route("/analytics", Look, get(analytics::analytics))
         .route("/clean", Admin, post(clean::clean))
         .route("/instances", Look, get(instances::list))
         .route("/instances/{template}/{instance}/reset", Write, post(instances::reset))

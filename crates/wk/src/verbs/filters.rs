@@ -3,7 +3,11 @@
 use wk_api::{ListQuery, SessionView};
 use wk_model::{Kind, Label, Phase, SessionId, Status};
 
-use crate::{complaint::Usage, context::Context, text::moment::Clock};
+use crate::{
+    complaint::Usage,
+    context::Context,
+    text::{moment::Clock, span},
+};
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Filters {
@@ -19,6 +23,9 @@ pub(crate) struct Filters {
     /// Only these kinds (command, agent, tmux, shell)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<Kind>,
+    /// Only this type: a kind, admin_shell (a shell that a client told of), or what a shell is
+    #[arg(long = "type", value_name = "TYPE")]
+    pub session_type: Option<String>,
     /// Only sessions of this agent
     #[arg(long, value_name = "AGENT")]
     pub agent_id: Option<String>,
@@ -34,7 +41,13 @@ pub(crate) struct Filters {
     /// Only sessions of this name
     #[arg(long)]
     pub name: Option<String>,
-    /// Started at or after: 2h (ago), "2026-11-20 05:00" or RFC 3339
+    /// Lasted, or last, longer than: seconds, or 1h30m
+    #[arg(long, value_name = "SPAN", value_parser = seconds)]
+    pub duration_greater: Option<u64>,
+    /// Only sessions whose end was never heard: nobody knows whether they live
+    #[arg(long)]
+    pub incomplete: bool,
+    /// Started at or after: 2h (ago), yesterday, "2026-11-20 05:00" or RFC 3339
     #[arg(long, value_name = "TIME")]
     pub after: Option<String>,
     /// Started before: a time, or a session's id for those older than it
@@ -54,6 +67,9 @@ impl Filters {
             active: self.active.then_some(true),
             failed: self.failed.then_some(true),
             kind: joined(self.kind.iter().map(|kind| kind.as_str())),
+            session_type: self.session_type.clone(),
+            incomplete: self.incomplete.then_some(true),
+            duration_greater: self.duration_greater,
             agent_id: self.agent_id.clone(),
             component: self.component.clone(),
             user: self.user.clone(),
@@ -70,6 +86,11 @@ impl Filters {
 pub(crate) fn moment(clock: &Clock, text: Option<&str>) -> Result<Option<String>, Usage> {
     let read = |text| clock.parse(text).map(|time| time.to_string()).map_err(Usage);
     text.map(read).transpose()
+}
+
+/// A length of time: seconds, or with units.
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse().or_else(|_| span::parse(text).map(|span| span.as_secs()))
 }
 
 /// The ids of all living sessions that have these labels.
@@ -134,6 +155,11 @@ mod tests {
             "2h",
             "--before",
             "k7f3q2m9x1ab",
+            "--type",
+            "admin_shell",
+            "--duration-greater",
+            "1h30m",
+            "--incomplete",
         ];
         let want = ListQuery {
             status: Some("failed,timeout".into()),
@@ -142,6 +168,9 @@ mod tests {
             active: Some(true),
             after: Some("2026-11-20T10:00:00.000Z".into()),
             before: Some("k7f3q2m9x1ab".into()),
+            session_type: Some("admin_shell".into()),
+            duration_greater: Some(5400),
+            incomplete: Some(true),
             ..ListQuery::default()
         };
         assert_eq!(query(&words).unwrap(), want);
@@ -159,7 +188,7 @@ mod tests {
             (["--kind", "x"], "command, agent"),
             (["-l", "team"], "KEY=VALUE"),
             (["-l", "a=b,c"], "comma"),
-            (["--after", "yesterday"], "no moment"),
+            (["--after", "yesteryear"], "no moment"),
         ] {
             let error = query(&words).unwrap_err().to_string();
             assert!(error.contains(want), "{words:?}: {error}");

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use wk_api::SessionView;
+use wk_api::{ListQuery, SessionView};
+use wk_model::Phase;
 
 use super::{Format, filters::Filters};
 use crate::{
@@ -11,8 +12,9 @@ use crate::{
     complaint,
     context::Context,
     csv, json,
+    output_file::OutputArgs,
     table::{self, Cell, Column},
-    text::{bytes, span, visible::command_line},
+    text::{bytes, moment::Clock, span, visible::command_line},
 };
 
 /// List sessions
@@ -28,11 +30,31 @@ pub(crate) struct LsArgs {
     /// Also what ended before today
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    printing: Printing,
+}
+
+/// List sessions, ended ones too
+///
+/// `wk ls --all` under the name of other tools.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  wk list-sessions --limit 10\n  wk list-sessions --type admin_shell --output sessions.csv"
+)]
+pub(crate) struct ListSessionsArgs {
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    printing: Printing,
+}
+
+#[derive(Debug, clap::Args)]
+struct Printing {
     /// At most so many; 0 for all
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
-    #[arg(long, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 const COLUMNS: [Column; 8] = [
@@ -49,36 +71,92 @@ const COLUMNS: [Column; 8] = [
 /// Shown where the memory of any session is known.
 const MEMORY: &str = "MEMORY";
 
+/// What people look for among shells that clients told of.
+const SHELL_COLUMNS: [Column; 6] = [
+    Column { title: "Session ID", least: 0, right: false },
+    Column { title: "Component", least: 9, right: false },
+    Column { title: "User", least: 4, right: false },
+    Column { title: "Started", least: 0, right: false },
+    Column { title: "Duration", least: 0, right: true },
+    Column { title: "Status", least: 0, right: false },
+];
+
 pub(crate) async fn run(
     context: &Context,
     args: LsArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
     let mut query = args.filters.to_query(&context.clock)?;
-    query.limit = Some(args.limit);
-    if !args.all && query.after.is_none() && query.before.is_none() {
+    // Whoever asks for what may be long ago means it.
+    let of_today = !args.all && query.after.is_none() && query.before.is_none();
+    if of_today {
         query.ended_since = Some(context.clock.midnight().to_string());
     }
+    list(context, query, args.printing, out).await
+}
+
+pub(crate) async fn run_history(
+    context: &Context,
+    args: ListSessionsArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Code> {
+    let query = args.filters.to_query(&context.clock)?;
+    list(context, query, args.printing, out).await
+}
+
+async fn list(
+    context: &Context,
+    mut query: ListQuery,
+    printing: Printing,
+    out: &mut impl Write,
+) -> anyhow::Result<Code> {
+    query.limit = Some(printing.limit);
     let list = async |client: &wk_client::Client| client.list("/sessions", &query).await;
     let (sessions, more): (Vec<SessionView>, bool) = context.daemon.repeat(list).await?;
-    match args.format {
-        Format::Json => json::write(out, &sessions)?,
-        Format::Csv => csv::write(out, &sessions)?,
-        Format::Table if sessions.is_empty() => {
+    let now = context.clock.now.as_millis();
+    let format = printing.output.format();
+    printing.output.write(out, |out, to| match format {
+        Format::Json => json::write(out, &sessions),
+        Format::Csv => csv::write(out, &sessions),
+        Format::Table if sessions.is_empty() && to.is_none() => {
             let hint =
                 if query.ended_since.is_some() { ": `wk ls --all` shows older ones" } else { "" };
             complaint::say(&format!("no sessions{hint}"));
+            Ok(())
         }
         Format::Table => {
-            let now = context.clock.now.as_millis();
-            write_table(out, &sessions, now, context.width, context.paint)?;
+            let (width, paint) = to.unwrap_or((context.width, context.paint));
+            if query.session_type.as_deref() == Some("admin_shell") {
+                let rows: Vec<_> = sessions.iter().map(|s| shell_row(s, &context.clock)).collect();
+                return Ok(table::write_boxed(out, &SHELL_COLUMNS, &rows, width, paint)?);
+            }
+            write_table(out, &sessions, now, width, paint)
         }
-    }
+    })?;
     if more {
         out.flush()?;
         complaint::say("… more: --limit 0 shows all");
     }
     Ok(Code::SUCCESS)
+}
+
+/// A shell, with words that people use for shells.
+fn shell_row(session: &SessionView, clock: &Clock) -> Vec<Cell> {
+    let (word, style) = standing(session);
+    let word = if session.phase == Phase::Ended { "ended" } else { word };
+    // The day is said where it is not today.
+    let started = clock.show(session.start_time);
+    let today = clock.show(clock.now);
+    let time = started.strip_prefix(&today[..11]).unwrap_or(&started);
+    let text = if session.end_time.is_some() { Style::Past } else { Style::Plain };
+    vec![
+        Cell::new(&session.session_id, text),
+        Cell::new(session.component_name.as_deref().unwrap_or_default(), text),
+        Cell::new(session.username.as_deref().unwrap_or_default(), text),
+        Cell::new(time, text),
+        Cell::new(&span::brief(session.duration_seconds), text),
+        Cell::new(word, style),
+    ]
 }
 
 fn write_table(
@@ -133,7 +211,7 @@ fn row(session: &SessionView, now_ms: i64) -> Vec<Cell> {
 
 #[cfg(test)]
 mod tests {
-    use wk_model::{Phase, Status, Time};
+    use wk_model::{Status, Time};
 
     use super::*;
     use crate::{sample, text::visible};

@@ -2,6 +2,7 @@
 
 use wk_client::Client;
 
+pub(crate) mod analytics;
 pub(crate) mod attach;
 pub(crate) mod clean;
 pub(crate) mod completions;
@@ -9,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod deaths;
 pub(crate) mod doctor;
+pub(crate) mod end;
 pub(crate) mod events;
 mod filters;
 pub(crate) mod health;

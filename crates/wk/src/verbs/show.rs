@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use wk_api::{Limit, SessionView};
-use wk_model::{Liveness, Phase};
+use wk_model::{Kind, Liveness, Phase, Status};
 
 use super::{Format, path_of, session_ref};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     color::{Paint, Style, standing},
     context::Context,
     csv, ending, json,
+    output_file::OutputArgs,
     table::{self, Cell},
     text::{
         bytes,
@@ -26,8 +27,8 @@ use crate::{
 pub(crate) struct ShowArgs {
     #[arg(value_parser = session_ref)]
     session: String,
-    #[arg(long, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(crate) async fn run(
@@ -36,11 +37,15 @@ pub(crate) async fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
     let view: SessionView = context.daemon.get(&path_of(&args.session), &()).await?;
-    match args.format {
-        Format::Json => json::write(out, &view)?,
-        Format::Csv => csv::write(out, &[view])?,
-        Format::Table => write_blocks(out, &view, &context.clock, context.width, context.paint)?,
-    }
+    let format = args.output.format();
+    args.output.write(out, |out, to| match format {
+        Format::Json => json::write(out, &view),
+        Format::Csv => csv::write(out, std::slice::from_ref(&view)),
+        Format::Table => {
+            let (width, paint) = to.unwrap_or((context.width, context.paint));
+            write_blocks(out, &view, &context.clock, width, paint)
+        }
+    })?;
     Ok(Code::SUCCESS)
 }
 
@@ -89,6 +94,8 @@ fn identity(view: &SessionView) -> Vec<(&'static str, Cell)> {
     push(&mut pairs, "user", owner);
     push(&mut pairs, "agent", view.agent_id.as_ref());
     push(&mut pairs, "component", view.component_name.as_ref());
+    push(&mut pairs, "shell", view.shell_type.as_ref());
+    push(&mut pairs, "python", view.python_version.as_ref());
     push(&mut pairs, "parent", view.parent_id.as_ref());
     let labels: Vec<String> =
         view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -101,6 +108,10 @@ fn life(view: &SessionView, clock: &Clock) -> Vec<(&'static str, Cell)> {
     let ended = view.phase == Phase::Ended;
     let took = span::wordy(view.duration_seconds);
     let status = match (ended, view.phase) {
+        // People leave a shell; whatever its code is, that is no success or failure.
+        (true, _) if view.kind == Kind::Shell && view.status == Some(Status::Completed) => {
+            format!("ended, after {took}")
+        }
         (true, _) => format!("{word}: {}, after {took}", ending::of_view(view)),
         (false, Phase::Running) => format!("{word} for {took}"),
         (false, Phase::Lost) => format!("{word}: its holder does not answer"),
@@ -225,7 +236,7 @@ fn ways(view: &SessionView) -> Vec<(&'static str, Cell)> {
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
-    use wk_model::{Status, Time};
+    use wk_model::Time;
 
     use super::*;
     use crate::sample;
@@ -306,6 +317,9 @@ watch        wk play web
         assert!(text.contains("status       failed: signal 9 (SIGKILL), after 3m 4s\n"), "{text}");
         assert!(text.contains("/tmp/\\u{1b}[31mred\n"));
         assert!(!text.contains("wk attach") && !text.contains("pid"));
+        let mut shell = view.clone();
+        (shell.kind, shell.status) = (Kind::Shell, Some(Status::Completed));
+        assert!(render(&shell).contains("status       ended, after 3m 4s\n"));
         let mut view = view;
         view.recording =
             sample::session().recording.map(|r| wk_api::Recording { kept: false, ..r });
