@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use wk_api::{Analytics, AnalyticsNumbers, AnalyticsQuery, AnalyticsRow};
 use wk_journal::{AnalyticsBy, Cell, SessionQuery, SessionType};
 
-use super::{Ask, list::time};
+use super::{Ask, parameter::time};
 use crate::{
     App, Failure,
     calendar::{Calendar, Period},
