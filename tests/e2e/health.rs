@@ -235,3 +235,27 @@ async fn nobody_looks_where_nobody_is_to_look_and_a_reload_changes_that() {
     wk.ok(["config", "reload"]).await;
     until(&blind, |view| view.health.checked_at.is_some()).await;
 }
+
+#[tokio::test]
+async fn an_agent_that_a_held_shell_has_started_is_a_session_of_its_own() {
+    let wk = TestDaemon::new();
+    let program = wk.work().join("claude");
+    std::fs::write(&program, "#!/bin/sh\nread line\nexit 4\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, executable).unwrap();
+    wk.ok(["daemon", "start"]).await;
+    let mut events = wk.events().await;
+    let script = format!("{} --resume abc; read line", program.display());
+    let shell = run(&wk, ["--name", "shell"], &script).await;
+    let is_agent = |event: &wk_api::EventView| {
+        event.kind == "session_created" && event.data["session_kind"] == "agent"
+    };
+    let created = events.until(is_agent).await;
+    assert_eq!(created.data["parent_id"], shell.id.as_str());
+    let agent = created.session_id.unwrap();
+    wk.ok(["send", "shell", "bye", "--enter"]).await;
+    events.until_kind(&agent, "session_closed").await;
+    let view = wk.session(&agent).view().await;
+    assert_eq!((view.exit_code, view.status), (Some(4), Some(Status::Failed)), "{view:?}");
+    assert_eq!(shell.view().await.status, Some(Status::Running));
+}

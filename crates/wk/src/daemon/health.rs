@@ -25,12 +25,13 @@ use wk_holder::{gauge::Gauges, host};
 use wk_journal::{JournalError, Subscription};
 use wk_judges::health::{Activity, Course, Look, Reading, examine};
 use wk_model::{
-    Change, Condition, Event, HealthChanged, Life, Liveness, OnStale, Session, SessionId,
+    Change, Condition, Event, HealthChanged, Kind, Life, Liveness, OnStale, Session, SessionId,
     SessionSample, Time,
 };
 use wk_server::Board;
 use wk_sources::{
     sampling::{Sampler, Target},
+    tmux::{Agent, agents_below},
     until,
 };
 
@@ -38,7 +39,10 @@ use self::{
     inquiry::{Inquiry, Whom},
     schedule::Schedule,
 };
-use super::core::{AGAIN, Core, draft};
+use super::{
+    core::{AGAIN, Core, draft},
+    hooks::Found,
+};
 use crate::text::span::millis;
 
 /// How soon a session is looked at after something was told of it; and after its start, when
@@ -107,6 +111,8 @@ struct Looked {
     now: Time,
     look: Option<Look>,
     activity: Activity,
+    /// Agents that run below a held command.
+    agents: Vec<Agent>,
 }
 
 impl Watch {
@@ -303,7 +309,12 @@ impl Watch {
     async fn judge(&mut self, looked: Vec<Looked>) {
         let settings = self.core.settings();
         let (mut drafts, mut stale) = (Vec::new(), Vec::new());
-        for Looked { inquiry: Inquiry { session, .. }, at_ms, now, look, activity } in looked {
+        for looked in looked {
+            let Looked { inquiry: Inquiry { session, .. }, at_ms, now, look, activity, agents } =
+                looked;
+            for agent in agents {
+                self.tell(agent, &session);
+            }
             let (Some(look), Some(watched)) = (look, self.watched.get_mut(&session.id)) else {
                 continue;
             };
@@ -354,6 +365,13 @@ impl Watch {
         }
     }
 
+    /// An agent that a held command has started is a session of its own.
+    fn tell(&self, agent: Agent, session: &Session) {
+        let uid = session.created.uid.unwrap_or_else(|| rustix::process::getuid().as_raw());
+        // What is not heard now is told again by the next look.
+        let _ = self.core.hooks.tell(Found::Agent { agent, parent: session.id, uid });
+    }
+
     /// Does what the session, or else the settings, say about the stale.
     fn act(&mut self, session: &Session) {
         let on_stale = session.created.health.on_stale;
@@ -378,6 +396,17 @@ fn sample(now: Time, reading: &Reading) -> SessionSample {
     }
 }
 
+/// Agents below a held command; one that was started as an agent is that session itself. Those
+/// in panes are told of by whoever watches tmux.
+fn agents(inquiry: &Inquiry) -> Vec<Agent> {
+    match &inquiry.target {
+        Whom::Held(target) if inquiry.session.created.session_kind != Kind::Agent => {
+            agents_below(target.leader.pid)
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn look(sampler: &mut Sampler, began: Instant, inquiry: Inquiry) -> Looked {
     let session_id = inquiry.session.id;
     let look = match &inquiry.target {
@@ -396,5 +425,6 @@ fn look(sampler: &mut Sampler, began: Instant, inquiry: Inquiry) -> Looked {
     let activity =
         Activity { output_bytes: gauges.output_bytes, last_output, last_input: gauges.last_input };
     let (at_ms, now) = (millis(began.elapsed()), host::now().time);
-    Looked { inquiry, at_ms, now, look, activity }
+    let agents = agents(&inquiry);
+    Looked { inquiry, at_ms, now, look, activity, agents }
 }
