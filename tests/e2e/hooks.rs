@@ -458,6 +458,10 @@ async fn a_hook_is_harmless_where_nothing_works() {
     let mut full = call(&wk, "claude");
     full.env("WK_STATE_DIR", "/dev/full").env("WK_RUNTIME_DIR", "/dev/full");
     feed(full, payload.as_bytes());
+    let mut limited = wk.command("sh");
+    let script = format!("ulimit -f 0; exec {} claude", hook_program().display());
+    limited.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    feed(limited, payload.as_bytes());
     let mut debug = call(&wk, "claude");
     debug.env("WK_STATE_DIR", "/proc/nowhere").env("HOOK_DEBUG", "true");
     let mut child = debug.spawn().unwrap();
@@ -465,6 +469,26 @@ async fn a_hook_is_harmless_where_nothing_works() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("wk-hook: "), "it was asked for");
+}
+
+#[tokio::test]
+async fn codex_tells_by_an_argument_and_its_stdin_is_left_alone() {
+    let wk = TestDaemon::start().await;
+    let mut events = wk.events().await;
+    let mut command = call(&wk, "codex");
+    command.arg(r#"{"type":"agent-turn-complete","thread-id":"t-1","turn-id":"7"}"#);
+    // Nobody closes it: a hook that read it would not end.
+    let mut child = command.spawn().unwrap();
+    let stdin = child.stdin.take();
+    assert!(child.wait_with_output().unwrap().status.success());
+    drop(stdin);
+    let told = events.until(|event| event.kind == "hook").await;
+    assert_eq!(told.data["event"], "agent-turn-complete");
+    let session = wk.session(&told.session_id.unwrap()).view().await;
+    assert_eq!(
+        (session.external_id.as_deref(), session.agent_id.as_deref()),
+        (Some("t-1"), Some("codex"))
+    );
 }
 
 #[tokio::test]
