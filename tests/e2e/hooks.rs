@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use wk_api::SessionView;
 use wk_model::{Kind, Status};
 use wk_sources::folder_watch::FolderWatch;
-use wk_tests::{Outcome, TestDaemon, Watch, hook_program, within};
+use wk_tests::{Outcome, TestDaemon, Tmux, hook_program, within};
 
 /// A call of the hook by `agent`, with the environment of a test's places.
 fn call(wk: &TestDaemon, agent: &str) -> Command {
@@ -265,9 +265,8 @@ async fn an_agent_under_a_holder_is_a_session_below_it_and_a_cleared_one_stays_t
     let mut events = wk.events().await;
     let program = Agent::program(&wk);
     let held = wk.run(["--", program.to_str().unwrap()]).await;
-    let line = |payload: Value| format!("{payload}\n");
     let send = async |payload: Value| {
-        wk.ok(["send", &held.id, "--", line(payload).trim_end()]).await;
+        wk.ok(["send", &held.id, &payload.to_string(), "--enter"]).await;
     };
     send(start("before")).await;
     let end = json!({"hook_event_name": "SessionEnd", "session_id": "before", "reason": "clear"});
@@ -282,6 +281,61 @@ async fn an_agent_under_a_holder_is_a_session_below_it_and_a_cleared_one_stays_t
     assert_eq!(identified.session_id.as_ref(), Some(&agent.session_id));
     assert_eq!(agent.external_id.as_deref(), Some("after"));
     assert_eq!(agent.status, Some(Status::Running), "its process goes on");
+}
+
+#[tokio::test]
+async fn an_agent_in_a_pane_that_calls_hooks_is_one_session() {
+    let wk = TestDaemon::start().await;
+    let Some(mut tmux) = Tmux::new(&wk) else { return };
+    let mut events = wk.events().await;
+    let program = Agent::program(&wk);
+    tmux.session("work", &format!("exec {}", program.display())).await;
+    let found =
+        events.until(|e| e.kind == "session_created" && e.data["session_kind"] == "agent").await;
+    let session_id = found.session_id.unwrap();
+    let line = start("in_pane").to_string();
+    tmux.ok(&["send-keys", "-t", "work", "-l", &line]).await;
+    tmux.ok(&["send-keys", "-t", "work", "Enter"]).await;
+    let identified = events.until(|event| event.kind == "session_identified").await;
+    assert_eq!(identified.session_id.as_ref(), Some(&session_id));
+    let found = agents(&wk).await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].external_id.as_deref(), Some("in_pane"));
+    let parent = wk.session(found[0].parent_id.as_ref().unwrap()).view().await;
+    assert_eq!(parent.kind, Kind::Tmux);
+}
+
+#[tokio::test]
+async fn an_agent_that_ends_while_no_daemon_is_there_is_not_left_open() {
+    let mut wk = TestDaemon::start().await;
+    wk.expect_kills();
+    let mut stays = Agent::start(&wk, &wk.work());
+    let mut goes = Agent::start(&wk, &wk.work());
+    stays.tell(&start("stays"));
+    goes.tell(&start("goes"));
+    stays.tell(&tool("PreToolUse", None, "t1"));
+    until_taken(&wk).await;
+    wk.kill().await;
+    goes.tell(&tool("PreToolUse", None, "t2"));
+    goes.kill();
+    wk.ok(["daemon", "start"]).await;
+    until_taken(&wk).await;
+    stays.tell(&tool("PostToolUse", None, "t1"));
+    let found = agents(&wk).await;
+    assert_eq!(found.len(), 2, "{found:#?}");
+    let by_id = |id: &str| found.iter().find(|one| one.external_id.as_deref() == Some(id)).unwrap();
+    let gone = wk.session(&by_id("goes").session_id).ended().await;
+    assert_eq!(gone.status, Some(Status::Failed));
+    assert_eq!(by_id("stays").status, Some(Status::Running));
+    until_taken(&wk).await;
+    let journal = wk.journal().await;
+    let finished = of_kind(&journal, "tool_finished")[0];
+    assert_eq!(finished["session_id"].as_str(), Some(by_id("stays").session_id.as_str()));
+    assert!(
+        finished["data"]["duration_ms"].is_u64(),
+        "its beginning is in the journal: {finished}"
+    );
+    stays.leave();
 }
 
 #[tokio::test]
@@ -404,6 +458,10 @@ async fn a_hook_is_harmless_where_nothing_works() {
     let mut full = call(&wk, "claude");
     full.env("WK_STATE_DIR", "/dev/full").env("WK_RUNTIME_DIR", "/dev/full");
     feed(full, payload.as_bytes());
+    let mut limited = wk.command("sh");
+    let script = format!("ulimit -f 0; exec {} claude", hook_program().display());
+    limited.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    feed(limited, payload.as_bytes());
     let mut debug = call(&wk, "claude");
     debug.env("WK_STATE_DIR", "/proc/nowhere").env("HOOK_DEBUG", "true");
     let mut child = debug.spawn().unwrap();
@@ -411,6 +469,26 @@ async fn a_hook_is_harmless_where_nothing_works() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("wk-hook: "), "it was asked for");
+}
+
+#[tokio::test]
+async fn codex_tells_by_an_argument_and_its_stdin_is_left_alone() {
+    let wk = TestDaemon::start().await;
+    let mut events = wk.events().await;
+    let mut command = call(&wk, "codex");
+    command.arg(r#"{"type":"agent-turn-complete","thread-id":"t-1","turn-id":"7"}"#);
+    // Nobody closes it: a hook that read it would not end.
+    let mut child = command.spawn().unwrap();
+    let stdin = child.stdin.take();
+    assert!(child.wait_with_output().unwrap().status.success());
+    drop(stdin);
+    let told = events.until(|event| event.kind == "hook").await;
+    assert_eq!(told.data["event"], "agent-turn-complete");
+    let session = wk.session(&told.session_id.unwrap()).view().await;
+    assert_eq!(
+        (session.external_id.as_deref(), session.agent_id.as_deref()),
+        (Some("t-1"), Some("codex"))
+    );
 }
 
 #[tokio::test]
@@ -437,6 +515,4 @@ async fn the_session_file_is_there_when_the_hook_returns() {
     assert!(ask(&a, &["--cleanup"]).await.starts_with("removed 0"));
     let bad = wk.wk(["session-id", "--store", "../etc"]).await;
     assert_eq!((bad.code, bad.text().as_str()), (1, ""));
-    // Inside of an agent, it is that agent's, whoever else is in the project.
-    let _ = Watch::new(std::process::id());
 }

@@ -4,6 +4,8 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::small;
+
 /// Nobody is looked for further up.
 const MOST: usize = 24;
 
@@ -85,7 +87,7 @@ pub fn ancestors() -> Vec<Ancestor> {
     let parent = rustix::process::getppid();
     let mut pid = parent.map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     while pid > 0 && found.len() < MOST {
-        let Ok(text) = fs::read(format!("/proc/{pid}/stat")) else { break };
+        let Ok(text) = small::read(format!("/proc/{pid}/stat")) else { break };
         let Some((ancestor, above)) = parse(&text) else { break };
         // A number that was given anew in between would lead in a circle.
         if found.iter().any(|known| known.pid == ancestor.pid) {

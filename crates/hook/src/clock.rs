@@ -1,8 +1,10 @@
 //! The clocks, and the boot that they belong to.
 
-use std::fs;
+use std::sync::OnceLock;
 
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::small;
 
 /// Now, by the clock that never goes back, in nanoseconds since the machine started.
 pub fn boot_ns() -> u64 {
@@ -19,6 +21,10 @@ pub fn wall_ms() -> i64 {
 
 /// This boot, as the kernel names it; empty where it does not say.
 pub fn boot_id() -> String {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().to_owned()
+    static BOOT: OnceLock<String> = OnceLock::new();
+    let read = || {
+        let text = small::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        String::from_utf8_lossy(&text).trim().to_owned()
+    };
+    BOOT.get_or_init(read).clone()
 }

@@ -23,4 +23,5 @@ pub mod record;
 pub mod session_file;
 pub mod settings;
 pub mod shrink;
+mod small;
 pub mod spool;

@@ -44,6 +44,8 @@ struct State {
     gaps: u32,
     usage: Option<HolderUsage>,
     renamed: Option<String>,
+    #[serde(default)]
+    identified: Option<String>,
     verdict: Option<VerdictSummary>,
     #[serde(default)]
     tokens: Option<Tokens>,
@@ -72,6 +74,7 @@ pub(crate) fn read_session(row: &Row<'_>) -> rusqlite::Result<Arc<Session>> {
         gaps: state.gaps,
         usage: state.usage,
         renamed: state.renamed,
+        identified: state.identified,
         verdict: state.verdict,
         tokens: state.tokens,
         removed: state.removed,
@@ -231,6 +234,7 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         gaps,
         usage,
         renamed,
+        identified,
         verdict,
         tokens,
         removed,
@@ -251,6 +255,7 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         gaps: *gaps,
         usage: *usage,
         renamed: renamed.clone(),
+        identified: identified.clone(),
         verdict: verdict.clone(),
         tokens: tokens.clone(),
         removed: *removed,

@@ -63,6 +63,9 @@ pub struct Session {
     /// Its name now, where it is another than it was created with.
     #[serde(default)]
     pub renamed: Option<String>,
+    /// What its agent calls it now, where that is another id than it was created with.
+    #[serde(default)]
+    pub identified: Option<String>,
     /// Why the latest attempt ended.
     #[serde(default)]
     pub verdict: Option<VerdictSummary>,
@@ -112,6 +115,7 @@ impl Session {
             gaps: 0,
             usage: None,
             renamed: None,
+            identified: None,
             verdict: None,
             tokens: None,
             removed: false,
@@ -161,7 +165,7 @@ impl Session {
             Change::VerdictReached(verdict) => return self.judge(verdict),
             Change::SessionRenamed { name } => self.renamed = Some(name.clone()),
             Change::SessionIdentified(identified) => {
-                self.created.external_id = Some(identified.external_id.clone());
+                self.identified = Some(identified.external_id.clone());
             }
             Change::TokensCounted(tokens) => self.tokens = Some(tokens.clone()),
             Change::SessionClosed { .. } => return self.close(),
@@ -417,6 +421,11 @@ impl Session {
     /// Its name now.
     pub fn name(&self) -> Option<&str> {
         self.renamed.as_deref().or(self.created.name.as_deref())
+    }
+
+    /// What its agent, or its client, calls it now.
+    pub fn external_id(&self) -> Option<&str> {
+        self.identified.as_deref().or(self.created.external_id.as_deref())
     }
 
     /// As programs see it. Between a restart and its attempt it recovers, by our hand.

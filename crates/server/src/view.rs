@@ -38,7 +38,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         status: session.status(),
         phase: session.phase(),
         parent_id: created.parent_id.map(String::from),
-        external_id: created.external_id.clone(),
+        external_id: session.external_id().map(str::to_owned),
         command: front
             .map(|front| &front.command)
             .filter(|command| !command.is_empty())

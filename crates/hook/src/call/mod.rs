@@ -21,6 +21,7 @@ use self::{arguments::Call, log::Log};
 
 /// Does what was asked for. Whatever goes wrong is told to the log, and to nobody else.
 pub(crate) fn run() {
+    bear_limits();
     let boot_ns = clock::boot_ns();
     let time_ms = clock::wall_ms();
     let places = HookPlaces::find();
@@ -70,6 +71,12 @@ pub(crate) fn run() {
     let record = Record { head, body };
     leave(&record, &places, &log);
     bell::ring(&places.bell());
+}
+
+/// Where no file may grow, a write fails, and does not kill.
+fn bear_limits() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// All of stdin: an agent that writes to a closed pipe would be hurt.

@@ -1,6 +1,6 @@
 //! One session file, looked at with suspicion: anybody can put anything into `/tmp`.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, path::Path};
 
 use rustix::{
     fs::{FileType, Mode, OFlags, fstat, open},
@@ -8,7 +8,7 @@ use rustix::{
 };
 
 use super::stamp;
-use crate::identifier::is_id;
+use crate::{identifier::is_id, small};
 
 /// How the name of every session file begins.
 pub(super) const PREFIX: &str = "claude_session_";
@@ -50,10 +50,9 @@ pub(super) fn read(path: &Path) -> Found {
     if !own || !private || !FileType::from_raw_mode(stat.st_mode).is_file() {
         return Found::Foreign;
     }
-    let mut text = Vec::new();
-    if File::from(file).take(LONGEST as u64 + 1).read_to_end(&mut text).is_err() {
+    let Ok(text) = small::read_from(&mut File::from(file), LONGEST + 1) else {
         return Found::Foreign;
-    }
+    };
     parse(&text).map_or(Found::Corrupt, Found::Entry)
 }
 

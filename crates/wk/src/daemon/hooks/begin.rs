@@ -39,7 +39,7 @@ impl Taker {
             let entry = Entry {
                 process,
                 sure,
-                external_id: of.external_id.clone(),
+                external_id: session.external_id().map(str::to_owned),
                 shell,
                 ..Entry::default()
             };
@@ -68,11 +68,11 @@ impl Taker {
         let Ok(page) = self.core.journal.sessions(&query) else { return };
         let now = host::now();
         for session in page.sessions.iter().rev() {
-            if let (Some(ended), Some(id)) = (session.ended(), &session.created.external_id) {
+            if let (Some(ended), Some(id)) = (session.ended(), session.external_id()) {
                 let ago = now.time.millis_since(ended.at).saturating_mul(1_000_000);
                 let boot_ns = now.boot_ns.saturating_sub(ago);
                 let at = Moment { time: ended.at, boot_ns, ..now };
-                let external_id = id.clone();
+                let external_id = id.to_owned();
                 self.book.remember(Recent { session_id: session.id, external_id, at });
             }
         }
@@ -235,8 +235,10 @@ impl Taker {
 /// Whether a session is one of those that this is about.
 fn is_ours(session: &Session) -> bool {
     let created = &session.created;
-    let remote = created.reported.as_ref().is_some_and(|reported| reported.remote);
-    created.watched && created.tmux.is_none() && !remote
+    // Of what others only tell of, they know the end.
+    let elsewhere = |reported: &wk_model::Reported| reported.remote || !reported.verified;
+    let elsewhere = created.reported.as_ref().is_some_and(elsewhere);
+    created.watched && created.tmux.is_none() && !elsewhere
 }
 
 fn lives(process: ProcessId) -> bool {

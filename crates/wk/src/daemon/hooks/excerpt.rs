@@ -77,7 +77,7 @@ mod tests {
         let excerpts = Excerpts { most: 64 };
         let excerpt = excerpts.prompt(&format!("use {SECRET} please"));
         assert!(!excerpt.text.unwrap().contains(SECRET));
-        assert_eq!(excerpt.bytes, 15 + SECRET.len() as u64 - 3);
+        assert_eq!(excerpt.bytes, 11 + SECRET.len() as u64);
         let long = excerpts.payload(&json!("é".repeat(1000)));
         assert_eq!((long.text.unwrap().len(), long.bytes), (64, 2000));
         assert_eq!(excerpts.payload(&Value::Null), Excerpt { text: None, bytes: 0 });
