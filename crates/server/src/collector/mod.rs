@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use wk_api::FilterOptions;
 use wk_holder::host;
 use wk_journal::{Journal, JournalError};
-use wk_model::{Change, Draft, Hook, SessionId, Source};
+use wk_model::{Change, Draft, Hook, SessionId, Source, Time};
 
 use self::{book::Book, shelf::Shelf};
 pub(crate) use self::{
@@ -65,6 +65,15 @@ pub(crate) enum NotTaken {
     Journal(#[from] JournalError),
     #[error("the system gives no random bits")]
     NoId,
+}
+
+/// The texts that would be kept of a request's events, each of at most `most` bytes; none where
+/// it holds no events. For tests by hostile bytes.
+pub fn kept_events(body: &[u8], most: usize) -> Option<Vec<String>> {
+    let (events, _) = read(body).ok()?;
+    let texts =
+        events.into_iter().map(|event| keep::text(event.object, Time::default(), most).text);
+    Some(texts.collect())
 }
 
 impl Collector {
