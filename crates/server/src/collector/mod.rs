@@ -29,9 +29,6 @@ pub(crate) use self::{
 };
 use crate::error::with_causes;
 
-/// Bytes of one event that are kept, unless somebody says otherwise.
-const MAX_PAYLOAD: usize = 64 << 10;
-
 /// Bytes of requests that are read at a time, all together, in kibibytes.
 const ROOM: usize = 64 << 10;
 
@@ -56,6 +53,7 @@ struct Shared {
     shelf: Shelf,
     told: broadcast::Sender<Arc<Kept>>,
     room: Arc<Semaphore>,
+    max_payload: usize,
 }
 
 /// Why events were not taken in.
@@ -77,12 +75,14 @@ pub fn kept_events(body: &[u8], most: usize) -> Option<Vec<String>> {
 }
 
 impl Collector {
-    pub fn new(journal: Journal) -> Self {
+    /// Of each event at most `max_payload` bytes are kept.
+    pub fn new(journal: Journal, max_payload: usize) -> Self {
         Self(Arc::new(Shared {
             book: Book::default(),
             shelf: Shelf::default(),
             told: broadcast::Sender::new(BEHIND),
             room: Arc::new(Semaphore::new(ROOM)),
+            max_payload,
             journal,
         }))
     }
@@ -106,7 +106,7 @@ impl Collector {
         let source = Source(if verified { VERIFIED } else { UNVERIFIED }.into());
         let (mut drafts, mut kept) = (Vec::new(), Vec::with_capacity(events.len()));
         for (event, session_id) in events.into_iter().zip(&sessions) {
-            let text = keep::text(event.object, at.time, MAX_PAYLOAD);
+            let text = keep::text(event.object, at.time, shared.max_payload);
             let hook = Hook {
                 event: event.kind.clone(),
                 agent: Some(event.source_app.clone()),
