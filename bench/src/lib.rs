@@ -10,6 +10,7 @@
 pub mod arguments;
 pub mod counters;
 pub mod house;
+pub mod http;
 pub mod past;
 pub mod printer;
 pub mod report;

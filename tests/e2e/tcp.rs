@@ -222,8 +222,7 @@ async fn what_is_too_large_or_no_http_is_refused_and_nobody_else_suffers() {
     }
     let chunked = "Transfer-Encoding: chunked\r\n";
     let body = [b"900000\r\n".as_slice(), &huge[..0x0090_0000], b"\r\n0\r\n\r\n"].concat();
-    let headers = format!("{chunked}X-No: content-length:\r\n");
-    assert_eq!(tcp.send("POST", "/events", &headers, &body).await.status, 413);
+    assert_eq!(tcp.send("POST", "/events", chunked, &body).await.status, 413);
     let long = format!("X-Long: {}\r\n", "x".repeat(600_000));
     assert_eq!(tcp.send("GET", "/health", &long, b"").await.status, 431);
     for bytes in [&b"\0\0\0\0"[..], b"GET\r\n\r\n", &[b'A'; 100_000], b"GET / HTTP/9.9\r\n\r\n"] {

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use wk_tests::{Tcp, TestDaemon};
+use wk_tests::{Outcome, Tcp, TestDaemon};
 
 const SECRET: &str = "4f9c1d77a0b84e7c9d02c1e8b5a6f310";
 
@@ -162,7 +162,9 @@ async fn web_tokens_are_believed_by_their_signature_issuer_audience_and_time() {
         assert_eq!(tcp.with(&token).post("/events", &event).await.status, 401, "{why}");
     }
     // The secret is not handed on: no session has it, nor what is kept of one.
-    let session = wk.run(["--", "env"]).await;
+    let mut call = wk.call(["run", "-d", "--", "env"]);
+    call.env_remove("SESSION_BUDDY_SECRET");
+    let session = wk.session(Outcome::of(call).await.ok().trim());
     session.ended().await;
     assert!(!wk.ok(["logs", &session.id]).await.contains(SECRET));
     let spec = fs::read_dir(wk.session_folder(&session.id)).unwrap().flatten();

@@ -60,10 +60,11 @@ pub async fn tcp_call(
     headers: &str,
     body: &[u8],
 ) -> Answer {
-    let lower = headers.to_ascii_lowercase();
-    let usual = |name: &str, value: &str| match lower
-        .contains(&format!("{}:", name.to_ascii_lowercase()))
-    {
+    let given = |name: &str| {
+        let names = headers.lines().filter_map(|line| line.split(':').next());
+        names.into_iter().any(|given| given.eq_ignore_ascii_case(name))
+    };
+    let usual = |name: &str, value: &str| match given(name) || given("Transfer-Encoding") && name == "Content-Length" {
         true => String::new(),
         false => format!("{name}: {value}\r\n"),
     };

@@ -14,6 +14,7 @@ mod licence;
 mod lint;
 mod metadata;
 mod packages;
+mod schema;
 mod start;
 mod steps;
 mod test;
@@ -41,6 +42,8 @@ enum Xtask {
     Faults(faults::FaultsArgs),
     /// Feed hostile bytes to the parsers
     Fuzz(fuzz::FuzzArgs),
+    /// Send requests by the OpenAPI document, and look for answers that blame the server
+    Schema(schema::SchemaArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Xtask::Demo => demo::run(),
         Xtask::Faults(args) => faults::run(&args),
         Xtask::Fuzz(args) => fuzz::run(&args),
+        Xtask::Schema(args) => schema::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,7 +22,7 @@ mod table;
 mod view;
 mod whole;
 
-pub use collector::Collector;
+pub use collector::{Collector, kept_events};
 pub use error::{Failure, bad_request, conflict, internal, not_found, unreachable};
 pub use listener::{ADDRESS_FILE, Listener, ListenerTask, Switch};
 pub use order::{Answer, CreateOrder, Order};

@@ -66,19 +66,17 @@ fn mask_strings(value: Value) -> Value {
 /// Puts the beginnings of the largest values in their places, until the rest fits.
 fn cut(value: Value, most: usize) -> Map<String, Value> {
     let Value::Object(mut object) = value else { return Map::new() };
-    let mut sizes: Vec<_> = object
-        .iter()
-        .map(|(key, value)| (key.len() + value.to_string().len() + 4, key.clone()))
-        .collect();
+    let mut sizes: Vec<_> =
+        object.iter().map(|(key, value)| (length(key, value), key.clone())).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
-    let mut total: usize = sizes.iter().map(|(size, _)| size).sum();
+    let mut total: usize = 2 + sizes.iter().map(|(size, _)| size).sum::<usize>();
     for (size, key) in sizes.iter().take(ROUNDS) {
         if total <= most || *size <= EXCERPT {
             break;
         }
         let Some(value) = object.get_mut(key) else { continue };
         let excerpt = Value::String(beginning(value));
-        total -= size - (key.len() + excerpt.to_string().len() + 4).min(*size);
+        total = total - size + length(key, &excerpt);
         *value = excerpt;
     }
     if total > most {
@@ -87,6 +85,11 @@ fn cut(value: Value, most: usize) -> Map<String, Value> {
         object.insert("payload".into(), Value::String("(too many fields)".into()));
     }
     object
+}
+
+/// What an entry of an object takes, as text.
+fn length(key: &str, value: &Value) -> usize {
+    Value::from(key).to_string().len() + value.to_string().len() + 2
 }
 
 fn beginning(value: &Value) -> String {

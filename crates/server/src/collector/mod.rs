@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use wk_api::FilterOptions;
 use wk_holder::host;
 use wk_journal::{Journal, JournalError};
-use wk_model::{Change, Draft, Hook, SessionId, Source};
+use wk_model::{Change, Draft, Hook, SessionId, Source, Time};
 
 use self::{book::Book, shelf::Shelf};
 pub(crate) use self::{
@@ -28,9 +28,6 @@ pub(crate) use self::{
     wire::{BadEvents, Incoming, read},
 };
 use crate::error::with_causes;
-
-/// Bytes of one event that are kept, unless somebody says otherwise.
-const MAX_PAYLOAD: usize = 64 << 10;
 
 /// Bytes of requests that are read at a time, all together, in kibibytes.
 const ROOM: usize = 64 << 10;
@@ -56,6 +53,7 @@ struct Shared {
     shelf: Shelf,
     told: broadcast::Sender<Arc<Kept>>,
     room: Arc<Semaphore>,
+    max_payload: usize,
 }
 
 /// Why events were not taken in.
@@ -67,13 +65,24 @@ pub(crate) enum NotTaken {
     NoId,
 }
 
+/// The texts that would be kept of a request's events, each of at most `most` bytes; none where
+/// it holds no events. For tests by hostile bytes.
+pub fn kept_events(body: &[u8], most: usize) -> Option<Vec<String>> {
+    let (events, _) = read(body).ok()?;
+    let texts =
+        events.into_iter().map(|event| keep::text(event.object, Time::default(), most).text);
+    Some(texts.collect())
+}
+
 impl Collector {
-    pub fn new(journal: Journal) -> Self {
+    /// Of each event at most `max_payload` bytes are kept.
+    pub fn new(journal: Journal, max_payload: usize) -> Self {
         Self(Arc::new(Shared {
             book: Book::default(),
             shelf: Shelf::default(),
             told: broadcast::Sender::new(BEHIND),
             room: Arc::new(Semaphore::new(ROOM)),
+            max_payload,
             journal,
         }))
     }
@@ -97,7 +106,7 @@ impl Collector {
         let source = Source(if verified { VERIFIED } else { UNVERIFIED }.into());
         let (mut drafts, mut kept) = (Vec::new(), Vec::with_capacity(events.len()));
         for (event, session_id) in events.into_iter().zip(&sessions) {
-            let text = keep::text(event.object, at.time, MAX_PAYLOAD);
+            let text = keep::text(event.object, at.time, shared.max_payload);
             let hook = Hook {
                 event: event.kind.clone(),
                 agent: Some(event.source_app.clone()),

@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     io::{self, Read},
+    net::{IpAddr, SocketAddr},
     path::Path,
     sync::Mutex,
 };
@@ -55,10 +56,19 @@ pub(super) fn policy(settings: &Settings) -> Policy {
         secret: secret(auth.secret_file.as_deref()),
         issuers: auth.issuers.clone(),
         audiences: auth.audiences.clone(),
-        hosts: server.hosts.clone(),
+        hosts: server.hosts.iter().cloned().chain(own_name(server.listen)).collect(),
         origins: server.origins.clone(),
         unverified_rate: server.unverified_rate,
     }
+}
+
+/// The address that was asked for is a name of ours, too.
+fn own_name(listen: Option<SocketAddr>) -> Option<String> {
+    let ip = listen?.ip();
+    (!ip.is_unspecified()).then(|| match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    })
 }
 
 fn secret(file: Option<&Path>) -> Option<Secret> {

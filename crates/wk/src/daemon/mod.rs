@@ -113,6 +113,7 @@ async fn watch(
     let ending = CancellationToken::new();
     let mut warnings = Vec::new();
     let gate = gate::open(&places, &settings, &mut warnings);
+    let max_payload = usize::try_from(settings.hooks.max_payload).unwrap_or(usize::MAX);
     let (listener, over_tcp) =
         Listener::open(settings.server.listen, gate.clone(), &places.runtime).await;
     let core = Arc::new(Core::new(
@@ -166,7 +167,7 @@ async fn watch(
         readers: core.upkeep.readers.clone(),
         gate,
         listener,
-        collector: Collector::new(journal.clone()),
+        collector: Collector::new(journal.clone(), max_payload),
         orphans: core.upkeep.orphans.clone(),
         ending: ending.clone(),
     };
