@@ -4,6 +4,7 @@
 //! through column by column.
 
 use rusqlite::Connection;
+use wk_model::Time;
 
 use crate::{
     filter::{Filter, Lead},
@@ -101,11 +102,11 @@ pub(crate) fn wanted(query: &SessionQuery, before: Option<Place>) -> Wanted {
         kinds: query.kinds.iter().map(|kind| kind.as_str()).collect(),
         component: query.component.clone(),
         user: query.username.clone(),
-        after_ms: query.started_after.map(|time| time.as_millis()),
-        before_ms: query.started_before.map(|time| time.as_millis()),
+        after_ms: query.started_after.map(Time::as_millis),
+        before_ms: query.started_before.map(Time::as_millis),
         cursor: before.map(|(time, id)| (time.as_millis(), integer(id.number()))),
         longer_than_ms: query.longer_than_ms.map(integer),
-        ended_since_ms: query.ended_since.map(|time| time.as_millis()),
+        ended_since_ms: query.ended_since.map(Time::as_millis),
         ..Wanted::default()
     };
     match &query.session_type {
