@@ -32,8 +32,12 @@ pub(crate) fn newest(
     let leads = Lead::all(query);
     if let Some((lead, others, few)) = best(connection, &leads)? {
         // With nothing else to look for, all that the index leads to fits.
-        let straight = few || limit.is_none() || (others.is_empty() && is_plain(query));
-        let most = (!straight).then_some(FEW);
+        let plain = others.is_empty() && is_plain(query);
+        let straight = few || plain || limit.is_none();
+        let most = match plain {
+            true => limit,
+            false => (!straight).then_some(FEW),
+        };
         let filter = Filter::led_by(&lead, query, before, most).and_leads(&others);
         let found = filter.select(connection, limit)?;
         if straight || Some(found.len()) == limit {
@@ -66,9 +70,12 @@ pub(crate) fn newest(
                 taken += 1;
             }
         }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.truncate(limit.unwrap_or(usize::MAX));
+        if let Some(limit) = limit {
+            found.sort_unstable_by(|a, b| b.cmp(a));
+            found.truncate(limit);
+        }
     }
+    found.sort_unstable_by(|a, b| b.cmp(a));
     Ok(found)
 }
 
