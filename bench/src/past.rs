@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use wk_journal::Journal;
 use wk_model::{
     AttemptExited, AttemptStarted, BootId, Change, Created, Draft, Ending, HolderUsage, Kind,
-    Moment, Outcome, ProcessId, SessionId, Source, Time,
+    Moment, Outcome, ProcessId, Reported, SessionId, Source, Time,
 };
 
 /// Milliseconds between two of them: 100,000 go back 100 days, so that some ended today.
@@ -48,6 +48,12 @@ fn life(number: u64, at: i64) -> [Draft; 4] {
     };
     let usage = HolderUsage { output_bytes: 81_920, cpu_ms: Some(1200), ..HolderUsage::default() };
     let exited = AttemptExited { attempt: 1, ending, limit: None, usage, last_lines: None };
+    // Most take a minute, one in a thousand a day and one in a hundred thousand three.
+    let took = match number {
+        n if n.is_multiple_of(100_000) => 3 * 86_400_000,
+        n if n.is_multiple_of(1000) => 86_400_000,
+        n => 60_000 + n as i64 % 977 * 100,
+    };
     let holder = Source::holder(session_id, 1);
     let draft = |after: i64, source: &Source, source_seq, change| Draft {
         at: Moment {
@@ -65,8 +71,8 @@ fn life(number: u64, at: i64) -> [Draft; 4] {
     [
         draft(0, &daemon, None, created(number)),
         draft(5, &holder, Some(1), Change::AttemptStarted(started)),
-        draft(60_000, &holder, Some(2), Change::AttemptExited(exited)),
-        draft(60_005, &daemon, None, Change::SessionClosed { outcome }),
+        draft(took, &holder, Some(2), Change::AttemptExited(exited)),
+        draft(took + 5, &daemon, None, Change::SessionClosed { outcome }),
     ]
 }
 
@@ -74,13 +80,24 @@ fn created(number: u64) -> Change {
     let words = ["claude", "--print", "Find out why the nightly build fails and fix it"];
     let labels = [("team", format!("team-{}", number % 10)), ("ticket", format!("T-{number}"))];
     let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value));
+    // Every seventh is a shell that its client told of.
+    let is_shell = number.is_multiple_of(7);
+    let shells = ["MahavishnuShell", "bash", "zsh"];
+    let kind = if number.is_multiple_of(3) { Kind::Agent } else { Kind::Command };
     Change::SessionCreated(Box::new(Created {
         name: Some(format!("job-{}", number % 20_000)),
-        session_kind: if number.is_multiple_of(3) { Kind::Agent } else { Kind::Command },
+        session_kind: if is_shell { Kind::Shell } else { kind },
+        reported: is_shell.then(Reported::default),
+        shell_type: is_shell.then(|| shells[number as usize / 7 % 3].to_owned()),
+        component_name: Some(format!("component-{}", number % 12)),
         command: words.map(str::to_owned).to_vec(),
         working_directory: Some("/home/ann/src/project".to_owned()),
         uid: Some(1000),
-        username: Some("ann".to_owned()),
+        // One of them in 50,000 is of a user who is seldom here.
+        username: Some(match number % 50_000 {
+            49_999 => "seldom".to_owned(),
+            _ => format!("user-{}", number % 9),
+        }),
         hostname: Some("host".to_owned()),
         platform: Some("linux".to_owned()),
         labels: labels.collect::<BTreeMap<_, _>>(),

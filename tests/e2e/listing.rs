@@ -44,6 +44,13 @@ async fn every_filter_selects() {
         (&["--before", &slow.id], &[&failed, &done]),
         (&["--after", "1h", "--kind", "agent"], &[&agent]),
         (&["--before", "1h"], &[]),
+        (&["--before", "tomorrow", "--type", "agent"], &[&agent]),
+        (&["--type", "shell", "--after", "yesterday"], &[&gone]),
+        (&["--type", "admin_shell"], &[]),
+        (&["--type", "bash"], &[]),
+        (&["--incomplete"], &[]),
+        (&["--duration-greater", "1h"], &[]),
+        (&["--duration-greater", "3600", "--active"], &[]),
     ] {
         let list = wk.wk([&["ls", "--format", "json"], words].concat()).await.json();
         let want: Vec<&str> = want.iter().map(|session| session.id.as_str()).collect();
@@ -99,6 +106,87 @@ async fn lists_are_read_by_machines() {
     assert_eq!(names, keys(&view));
     assert!(row.contains(r#"echo \""a, b\""; cat"#), "{row}");
     assert!(row.starts_with(&session.id) && row.ends_with("\r\n"));
+}
+
+#[tokio::test]
+async fn a_list_goes_into_a_file_in_the_format_of_its_name() {
+    let wk = TestDaemon::start().await;
+    let session = wk.run(["--component", "search", "--", "true"]).await;
+    session.ended().await;
+    let read = |name: &str| std::fs::read_to_string(wk.work().join(name)).unwrap();
+    for verb in ["ls", "list-sessions"] {
+        assert_eq!(wk.ok([verb, "--output", "a.json"]).await, "");
+        assert_eq!(ids(&serde_json::from_str(&read("a.json")).unwrap()), [session.id.as_str()]);
+        wk.ok([verb, "-o", "a.csv"]).await;
+        assert!(read("a.csv").starts_with("session_id,name,"), "{}", read("a.csv"));
+        wk.ok([verb, "-o", "a.txt"]).await;
+        assert!(read("a.txt").starts_with("ID  "), "{}", read("a.txt"));
+        wk.ok([verb, "-o", "b.csv", "--format", "json"]).await;
+        assert_eq!(ids(&serde_json::from_str(&read("b.csv")).unwrap()), [session.id.as_str()]);
+    }
+    wk.ok(["show", &session.id, "-o", "show.json"]).await;
+    assert!(read("show.json").contains(&session.id));
+    let refused = wk.wk(["ls", "-o", "none/a.csv"]).await.failed(1);
+    assert!(refused.contains("cannot write `none/a.csv`"), "{refused}");
+    // Of a call that fails, nothing comes into the file.
+    wk.wk(["ls", "-o", "a.csv", "--after", "yesteryear"]).await.failed(2);
+    assert!(read("a.csv").starts_with("session_id,name,"));
+}
+
+#[tokio::test]
+async fn sessions_are_added_up_over_time() {
+    let wk = TestDaemon::start().await;
+    for component in ["search", "search", "mail"] {
+        wk.run(["--component", component, "--", "true"]).await.ended().await;
+    }
+    let lives = wk.run(["--component", "mail", "--kind", "agent", "--", "cat"]).await;
+    let ask = async |words: &[&str]| {
+        wk.wk([&["analytics", "--format", "json"], words].concat()).await.json()
+    };
+    let all = ask(&[]).await;
+    assert_eq!((&all["metric"], &all["overall"]["sessions"]), (&"count".into(), &4.into()));
+    assert!(all["overall"]["average_seconds"].is_null());
+    let by = ask(&["--by", "component", "--metric", "duration", "--period", "daily"]).await;
+    let groups: Vec<_> = by["rows"].as_array().unwrap().iter().map(|row| &row["group"]).collect();
+    assert_eq!(groups, ["mail", "search"]);
+    for row in by["rows"].as_array().unwrap() {
+        assert_eq!(row["sessions"], 2);
+        assert!(row["median_seconds"].as_f64().unwrap() < 30.0, "{row}");
+        assert_eq!(row["period"].as_str().unwrap().len(), "2026-11-20".len());
+        assert!(row["period_start"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{row}");
+    }
+    let hours = ask(&["--metric", "peak_hours", "--type", "agent"]).await;
+    let hours = hours["rows"].as_array().unwrap().clone();
+    assert_eq!(hours.len(), 24);
+    let counted: u64 = hours.iter().map(|row| row["sessions"].as_u64().unwrap()).sum();
+    assert_eq!(counted, 1);
+    assert!(wk.ok(["analytics", "--metric", "peak_hours"]).await.contains("  ████"));
+    let users = ask(&["--metric", "unique_users", "--after", "1h ago"]).await;
+    assert_eq!(users["overall"]["unique_users"], 1);
+    let none = ask(&["--component", "nothing", "--before", "now"]).await;
+    assert_eq!((&none["overall"]["sessions"], &none["rows"]), (&0.into(), &serde_json::json!([])));
+    let csv = wk.ok(["analytics", "--by", "type", "--format", "csv"]).await;
+    assert!(csv.contains("\r\n,,,command,3,") && csv.contains("\r\n,,,agent,1,"), "{csv}");
+    let mut far = wk.call(["analytics", "--period", "hourly", "--format", "json"]);
+    far.env("TZ", "XXX-5:45");
+    let far = Outcome::of(far).await.json();
+    assert!(far["rows"][0]["period"].as_str().unwrap().ends_with(":00+05:45"), "{far}");
+    for (query, part) in [
+        ("?metric=x", "count, duration, unique_users, peak_hours"),
+        ("?period=yearly", "hourly"),
+        ("?by=pid", "component"),
+        ("?zone=Nowhere", "Berlin"),
+        ("?metric=peak_hours&period=daily", "hours of the day"),
+        ("?after=yesterday", "after"),
+        ("?limit=-1", "limit"),
+    ] {
+        let path = format!("/api/analytics{query}");
+        let answer = wk_tests::raw_call(&wk.socket(), "GET", &path, "", b"").await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains(part), "{query}");
+    }
+    wk.ok(["stop", &lives.id]).await;
+    lives.ended().await;
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ mod listing;
 mod on_finish;
 mod programs;
 mod queue;
+mod quick_start;
 mod reading;
 mod recording;
 mod recovery;

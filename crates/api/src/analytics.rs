@@ -33,8 +33,8 @@ pub struct AnalyticsQuery {
     /// Started before this moment (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// Whose hours and days: a name like `Europe/Berlin`, or as POSIX writes `TZ`; UTC by
-    /// default.
+    /// Whose hours and days: a name like `Europe/Berlin`, as POSIX writes `TZ`, or `local` for
+    /// the daemon's own; UTC by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// At most so many rows, the newest periods first to stay; 0 for all, which is the default.

@@ -4,6 +4,7 @@
 //! through column by column.
 
 use rusqlite::Connection;
+use wk_model::Time;
 
 use crate::{
     filter::{Filter, Lead},
@@ -31,8 +32,12 @@ pub(crate) fn newest(
     let leads = Lead::all(query);
     if let Some((lead, others, few)) = best(connection, &leads)? {
         // With nothing else to look for, all that the index leads to fits.
-        let straight = few || limit.is_none() || (others.is_empty() && is_plain(query));
-        let most = (!straight).then_some(FEW);
+        let plain = others.is_empty() && is_plain(query);
+        let straight = few || plain || limit.is_none();
+        let most = match plain {
+            true => limit,
+            false => (!straight).then_some(FEW),
+        };
         let filter = Filter::led_by(&lead, query, before, most).and_leads(&others);
         let found = filter.select(connection, limit)?;
         if straight || Some(found.len()) == limit {
@@ -65,9 +70,12 @@ pub(crate) fn newest(
                 taken += 1;
             }
         }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.truncate(limit.unwrap_or(usize::MAX));
+        if let Some(limit) = limit {
+            found.sort_unstable_by(|a, b| b.cmp(a));
+            found.truncate(limit);
+        }
     }
+    found.sort_unstable_by(|a, b| b.cmp(a));
     Ok(found)
 }
 
@@ -101,11 +109,11 @@ pub(crate) fn wanted(query: &SessionQuery, before: Option<Place>) -> Wanted {
         kinds: query.kinds.iter().map(|kind| kind.as_str()).collect(),
         component: query.component.clone(),
         user: query.username.clone(),
-        after_ms: query.started_after.map(|time| time.as_millis()),
-        before_ms: query.started_before.map(|time| time.as_millis()),
+        after_ms: query.started_after.map(Time::as_millis),
+        before_ms: query.started_before.map(Time::as_millis),
         cursor: before.map(|(time, id)| (time.as_millis(), integer(id.number()))),
         longer_than_ms: query.longer_than_ms.map(integer),
-        ended_since_ms: query.ended_since.map(|time| time.as_millis()),
+        ended_since_ms: query.ended_since.map(Time::as_millis),
         ..Wanted::default()
     };
     match &query.session_type {

@@ -24,11 +24,13 @@ pub(crate) struct Calendar {
 }
 
 impl Calendar {
-    /// Periods of a zone, by its name or as POSIX writes it; UTC where none is named.
+    /// Periods of a zone, by its name or as POSIX writes it; `local` is this machine's, and UTC
+    /// where none is named.
     pub(crate) fn new(zone: Option<&str>, period: Option<Period>) -> Result<Self, String> {
         let zone_name = zone.unwrap_or("UTC").to_owned();
         let known = match zone_name.as_str() {
             "UTC" => Ok(TimeZone::UTC),
+            "local" => Ok(TimeZone::system()),
             name => TimeZone::get(name).or_else(|_| TimeZone::posix(name)),
         };
         let shown: String = zone_name.chars().take(60).collect();

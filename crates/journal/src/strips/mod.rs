@@ -60,7 +60,7 @@ impl Column {
     ];
 
     fn key(self, strip: i64) -> i64 {
-        strip << 4 | self as i64
+        (strip << 4) | self as i64
     }
 }
 
@@ -173,7 +173,7 @@ fn seal_rows(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
     let mut update =
         connection.prepare_cached("UPDATE past SET shelf = ?3 WHERE start_ms = ?1 AND id = ?2")?;
     for (place, row) in rows.iter().enumerate() {
-        update.execute(params![row.start_ms, row.id, strip << PLACE_BITS | place as i64])?;
+        update.execute(params![row.start_ms, row.id, (strip << PLACE_BITS) | place as i64])?;
     }
     Ok(())
 }
@@ -215,8 +215,8 @@ fn loosen(connection: &Connection, strip: i64) -> rusqlite::Result<()> {
         connection.prepare_cached(sql)?.execute([from, to]).map(drop)
     };
     delete("DELETE FROM strips WHERE strip BETWEEN ?1 AND ?2", strip, strip)?;
-    let (first, last) = (strip << 4, strip << 4 | 15);
+    let (first, last) = (strip << 4, (strip << 4) | 15);
     delete("DELETE FROM strip_columns WHERE key BETWEEN ?1 AND ?2", first, last)?;
-    let (first, last) = (strip << PLACE_BITS, (strip + 1 << PLACE_BITS) - 1);
+    let (first, last) = (strip << PLACE_BITS, ((strip + 1) << PLACE_BITS) - 1);
     delete("DELETE FROM strip_gone WHERE shelf BETWEEN ?1 AND ?2", first, last)
 }

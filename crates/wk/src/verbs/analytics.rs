@@ -130,10 +130,15 @@ fn word(value: impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// The zone by its name, or as the environment has it; none: UTC.
+/// The zone in words that the daemon understands; none: UTC.
 fn zone(zone: &TimeZone) -> Option<String> {
-    let of_environment = || env::var("TZ").ok().filter(|text| !text.is_empty());
-    zone.iana_name().map(str::to_owned).or_else(of_environment)
+    if zone.is_unknown() {
+        return None;
+    }
+    let rule = || env::var("TZ").ok().filter(|text| TimeZone::posix(text).is_ok());
+    let name = zone.iana_name().map(str::to_owned).or_else(rule);
+    // One without a name can only be that of the machine, which is the daemon's too.
+    name.or_else(|| Some("local".into()))
 }
 
 fn write_table(
