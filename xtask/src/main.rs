@@ -14,6 +14,7 @@ mod licence;
 mod lint;
 mod metadata;
 mod packages;
+mod python;
 mod start;
 mod steps;
 mod test;
