@@ -20,9 +20,11 @@ PROJECT = "multi-agent-observability-system"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WK_HOOKS_SESSION_FILE_DIR", str(tmp_path))
+    place = tmp_path / "session-files"
+    place.mkdir()
+    monkeypatch.setenv("WK_HOOKS_SESSION_FILE_DIR", str(place))
     monkeypatch.delenv("WK_HOOKS_SESSION_FILE_TTL", raising=False)
-    return tmp_path
+    return place
 
 
 def plant(folder: Path, text: str, mode: int = 0o600, project: str = PROJECT) -> Path:
@@ -112,13 +114,15 @@ def test_another_users_file_is_not_believed(folder: Path) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("session", ["", "unknown", "../x", "a\nb", "a b", "a\0b", ".x", "x" * 257])
+@pytest.mark.parametrize(
+    "session", ["", "unknown", "../x", "a\nb", "a b", "a\0b", ".x", "x" * 257]
+)
 def test_what_is_no_id_is_not_stored(folder: Path, session: str) -> None:
     assert not store_session_id(session, PROJECT)
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("project", ["", "..", "a/b", "../../etc/x", "a\0b", "a\nb", "x" * 201])
+@pytest.mark.parametrize("project", ["", "..", "a/b", "../../etc/x", "a\0b", "a\nb"])
 def test_what_is_no_project_leads_nowhere(folder: Path, project: str) -> None:
     assert not store_session_id("s1", project)
     assert get_stored_session_id(project) == "unknown"
@@ -130,15 +134,56 @@ def test_cleanup_removes_only_what_is_ours_and_warns_of_many(
 ) -> None:
     for number in range(11):
         plant(folder, f"s{number}\n{hours_ago(30)}\n", project=f"old{number}")
+    assert store_session_id("s", "half")
     plant(folder, "half", project="half")
     plant(folder, f"s\n{hours_ago(1)}\n", project="fresh")
-    notes = plant(folder, "my notes", mode=0o644, project="notes.txt")
+    notes = plant(folder, "my notes", project="notes.txt")
     caplog.set_level(logging.WARNING, "watchkeeper")
     assert cleanup_stale_sessions() == 12
     assert "cleaned up 12 stale sessions" in caplog.text
     assert notes.exists() and get_stored_session_id("fresh") == "s"
     caplog.clear()
     assert cleanup_stale_sessions() == 0 and not caplog.records
+
+
+def test_namesakes_are_told_apart(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for parent in "ab":
+        (tmp_path / parent / "same/.git").mkdir(parents=True)
+        (tmp_path / parent / "same/src").mkdir()
+        monkeypatch.chdir(tmp_path / parent / "same/src")
+        assert get_stored_session_id("same") == "unknown", "that of a namesake is not ours"
+        assert store_session_id(f"session-{parent}", "same")
+    assert get_stored_session_id("same") == "session-b"
+    monkeypatch.chdir(tmp_path / "a/same")
+    assert get_stored_session_id("same") == "session-a"
+    # Who asks from elsewhere by a name gets the latest.
+    monkeypatch.chdir(tmp_path)
+    assert get_stored_session_id("same") == "session-b"
+    # As `wk-hook` names it: FNV-1a of the folder.
+    sum = 0xCBF29CE484222325
+    for byte in os.fsencode(os.path.realpath(tmp_path / "a/same")):
+        sum = (sum ^ byte) * 0x100000001B3 % 2**64
+    keyed = folder / f"claude_session_same.{sum:016x}"
+    lines = keyed.read_text().split("\n")
+    assert lines[0] == "session-a" and lines[2] == f"folder {os.path.realpath(tmp_path)}/a/same"
+
+
+def test_the_agent_above_us_is_believed_first(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p").mkdir()
+    monkeypatch.chdir(tmp_path / "p")
+    assert store_session_id("of-the-folder", "p")
+    parent = os.getppid()
+    began = Path(f"/proc/{parent}/stat").read_text().rpartition(") ")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    own = f"of-the-agent\n{hours_ago(1)}\nprocess {parent} {began} {boot}\n"
+    plant(folder, own, project=f".{parent}-{began}")
+    assert get_stored_session_id("p") == "of-the-agent"
+    plant(folder, own.replace(boot, "another boot"), project=f".{parent}-{began}")
+    assert get_stored_session_id("p") == "of-the-folder"
 
 
 def test_debug_mode_says_why(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
