@@ -22,6 +22,8 @@ class StubServer:
         self.failures: list[int] = []
         #: The text of a tool's answer, instead of the right one.
         self.strange: Optional[str] = None
+        #: Starts of this component are answered with an error.
+        self.declines = ""
         #: Cleared: answers wait until it is set.
         self.open = threading.Event()
         self.open.set()
@@ -100,7 +102,9 @@ class StubServer:
         arguments = call["arguments"]
         if self.strange is not None:
             return {"content": [{"type": "text", "text": self.strange}]}
-        if call["name"] == "track_session_start":
+        if self.declines and arguments.get("component_name") == self.declines:
+            answer = {"session_id": None, "status": "error", "error": "no"}
+        elif call["name"] == "track_session_start":
             known = self._sessions.get(arguments["event_id"])
             if known is None:
                 known = f"sess_{len(self._sessions)}"

@@ -116,6 +116,22 @@ def test_what_waits_for_another_server_is_left_alone(
     assert len(files(spool(quick))) == 1
 
 
+def test_what_is_declined_does_not_block_what_comes_after_it(
+    server: StubServer, quick: Settings
+) -> None:
+    spool(quick).mkdir(parents=True)
+    for number, component in enumerate(["declined", "taken"]):
+        start = {"event_id": str(number), "component_name": component}
+        line = json.dumps({"endpoint": quick.endpoint, "start": start})
+        (spool(quick) / f"{number}.events").write_text(line)
+    server.declines = "declined"
+    with SessionTracker("mine", settings=quick) as tracker:
+        server.until("told of the second", lambda: len(server.starts) == 2)
+        assert tracker.available
+    assert [start["component_name"] for start in server.starts] == ["mine", "taken"]
+    assert [path.name for path in files(spool(quick))] == ["0.events"]
+
+
 def test_a_torn_or_planted_file_is_no_trouble(server: StubServer, quick: Settings) -> None:
     folder = spool(quick)
     folder.mkdir(parents=True, mode=0o755)

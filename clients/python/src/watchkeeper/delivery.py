@@ -55,13 +55,15 @@ class Delivery:
         self.failures = 0
         self.due = 0.0
         self.beat_at: Optional[float] = None
+        #: It is of a shell that is gone.
+        self.left = False
         self._file: Optional[SpoolFile] = None
 
     @classmethod
     def of_file(cls, file: SpoolFile, endpoint: str) -> Optional[Delivery]:
         """What a shell that is gone has left; none where nothing is to be sent there."""
         delivery = cls()
-        delivery._file = file
+        delivery._file, delivery.left = file, True
         lines = file.read()
         for line in lines:
             start, session, end = line.get("start"), line.get("session_id"), line.get("end")
@@ -137,9 +139,11 @@ class Delivery:
             if self.end is not None:
                 settle(self.ended, False)
 
-    def let_go(self) -> None:
-        """This process ends: the next shell sends what is left."""
+    def let_go(self, remove: bool = False) -> None:
+        """The next shell sends what is left, unless that is nothing."""
         if self._file is not None:
+            if remove:
+                self._file.remove()
             self._file.close()
             self._file = None
 

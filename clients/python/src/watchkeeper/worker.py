@@ -120,7 +120,9 @@ class Worker:
             self._worked(str(error))
             delivery.refused()
         except TrackingError as error:
-            self._failed(error)
+            # What a shell left that is gone may never be taken: that is not this shell's trouble.
+            if not (delivery.left and isinstance(error, Declined)):
+                self._failed(error)
             delivery.failed()
             enough = delivery.failures >= self._settings.attempts or isinstance(error, Declined)
             if enough or not self.breaker.allows():
@@ -155,7 +157,7 @@ class Worker:
             self._failed(error)
         else:
             self._worked(None)
-            if answer.get("status") == "not_found":
+            if answer.get("status") in ("not_found", "ended"):
                 delivery.beat_at = math.inf
 
     def _send_leftovers(self) -> None:
@@ -168,8 +170,7 @@ class Worker:
             if delivery is None:
                 continue
             self._advance(delivery)
-            if not delivery.finished:
-                delivery.let_go()
+            delivery.let_go(remove=delivery.message() is None)
             if not self.available:
                 return
 
