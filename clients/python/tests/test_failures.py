@@ -293,6 +293,13 @@ def test_leaving_the_interpreter_ends_the_session(server: StubServer, home: Path
     assert [end["session_id"] for end in server.ends] == ["sess_0"]
 
 
+def test_a_tracker_that_nobody_keeps_tells_of_the_end_all_the_same(
+    server: StubServer, home: Path
+) -> None:
+    done = run_shell(server, home, "del tracker; import gc; gc.collect()")
+    assert (done.stdout, done.stderr, len(server.ends)) == ("sess_0\n", "", 1)
+
+
 def test_a_crash_of_the_shell_ends_it_too(server: StubServer, home: Path) -> None:
     done = run_shell(server, home, "raise RuntimeError('mine')")
     assert done.returncode == 1 and "mine" in done.stderr

@@ -89,6 +89,28 @@ def test_giving_up_waiting_does_not_stop_the_telling(
     assert len(server.starts) == 1
 
 
+def test_an_answer_after_the_loop_is_closed_disturbs_nobody(
+    server: StubServer,
+    quick: Settings,
+    make_tracker: MakeTracker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server.open.clear()
+    tracker = make_tracker(replace(quick, start_wait=0.01))
+
+    async def impatient() -> None:
+        await tracker.emit_session_start().soon_async(None, 0.01)
+        task = asyncio.ensure_future(tracker.emit_session_start())
+        await asyncio.wait({task}, timeout=0.01)
+
+    asyncio.run(impatient())
+    server.open.set()
+    assert tracker.emit_session_start().result(10) == "sess_0"
+    tracker.close()
+    # Python would print it into the shell.
+    assert caplog.records == []
+
+
 def test_answers_as_server_sent_events_are_read(server: StubServer, quick: Settings) -> None:
     server.form = "sse"
     with SessionTracker("mytool", settings=quick) as tracker:

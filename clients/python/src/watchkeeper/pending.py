@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Generic, Optional, TypeVar
@@ -43,7 +44,7 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
 
     async def soon_async(self, default: T, timeout: float) -> T:
         """The same, for those who await."""
-        first = {asyncio.wrap_future(future) for future in self._first()}
+        first = {_follow(future) for future in self._first()}
         await asyncio.wait(first, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         return self._future.result() if self._future.done() else default
 
@@ -55,7 +56,8 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
         return self._wait().__await__()
 
     async def _wait(self) -> T:
-        return await asyncio.shield(asyncio.wrap_future(self._future))
+        await _follow(self._future)
+        return self._future.result()
 
     def _first(self) -> list[Future[Any]]:
         return [self._future] if self._tried is None else [self._future, self._tried]
@@ -76,3 +78,24 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
     def close(self) -> None:
         if self._waiting is not None:
             self._waiting.close()
+
+
+def _follow(source: Future[Any]) -> asyncio.Future[None]:
+    """Done when the other one is.
+
+    Unlike with `asyncio.wrap_future`, to cancel it does not cancel the other, and an answer that
+    comes when the loop is closed is not printed into the shell.
+    """
+    loop = asyncio.get_running_loop()
+    follower: asyncio.Future[None] = loop.create_future()
+
+    def settle() -> None:
+        if not follower.done():
+            follower.set_result(None)
+
+    def done(_: Future[Any]) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle)
+
+    source.add_done_callback(done)
+    return follower

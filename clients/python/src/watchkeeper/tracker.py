@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
-import sys
-import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -26,6 +25,9 @@ from .spool import Spool
 from .stdio_wire import StdioWire
 from .wire import Wire
 from .worker import Worker
+
+
+logger = logging.getLogger(__name__)
 
 
 class SessionTracker:
@@ -58,7 +60,6 @@ class SessionTracker:
         self._unusable: Optional[str] = None
         if not self.settings.enabled:
             self._unusable = "switched off by WATCHKEEPER_TRACKING"
-        atexit.register(_end_at_exit, weakref.ref(self))
 
     # What can be seen.
 
@@ -125,6 +126,7 @@ class SessionTracker:
             told = bounded({**self.metadata, **(metadata or {})})
             start = start_event(self.component_name, shell_type or self.shell_type, told)
             self._delivery = delivery = Delivery(start, start_extras())
+            atexit.register(self._end_at_exit)
             worker.add(delivery)
         return Pending(delivery.started, delivery.start_tried)
 
@@ -167,6 +169,7 @@ class SessionTracker:
         if worker is not None:
             worker.stop(self.settings.timeout)
         self._worker = self._delivery = None
+        atexit.unregister(self._end_at_exit)
 
     def __enter__(self) -> SessionTracker:
         self.start()
@@ -225,19 +228,15 @@ class SessionTracker:
         spool = Spool(settings.spool) if settings.spool else None
         return Worker(settings, McpClient(wire, settings.timeout, auth.token), endpoint, spool)
 
+    def _end_at_exit(self) -> None:
+        try:
+            self.close()
+        except Exception as error:
+            # The interpreter is going down: a trace on the terminal helps nobody.
+            logger.debug("cannot tell of the end: %s", error)
+
 
 def _settled(value: Any) -> Future[Any]:
     future: Future[Any] = Future()
     settle(future, value)
     return future
-
-
-def _end_at_exit(reference: weakref.ref[SessionTracker]) -> None:
-    tracker = reference()
-    if tracker is None:
-        return
-    try:
-        tracker.close()
-    except Exception as error:
-        # The interpreter is going down: a trace on the terminal helps nobody.
-        print(f"watchkeeper: {error}", file=sys.stderr)
