@@ -185,13 +185,22 @@ async fn a_shell_in_a_shell_is_one_of_its_own_and_one_that_takes_its_place_is_no
         let yard = Yard::new();
         let line = source(&yard.script(shell, &[]).await);
         let again = match shell {
-            Shell::Bash => format!("bash --noprofile --rcfile {}/bashrc -i", yard.home.path().display()),
+            Shell::Bash => {
+                format!("bash --noprofile --rcfile {}/bashrc -i", yard.home.path().display())
+            }
             Shell::Zsh => "zsh -d -i".to_owned(),
             Shell::Fish => "fish -i".to_owned(),
         };
-        let replaced = yard.run(shell, &line, &[&format!("exec {again}"), "exit 5"]).await;
-        // The first prompt of the second shell has the same number: it is typed to whoever is there.
-        assert!(replaced.told.iter().all(|told| told.contains("--pid PID")), "{:?}", replaced.told);
+        let mut terminal = yard.open(shell, &line);
+        let pid = terminal.process().pid();
+        terminal.until_shows("P1>").await;
+        terminal.send(format!("exec {again}\r"));
+        // The second shell counts anew.
+        let prompts = |screen: &wk_terminal::Screen| screen.text(false).matches("P1>").count();
+        terminal.until("a second prompt", |screen| prompts(screen) == 2).await;
+        terminal.send("exit 5\r");
+        assert_eq!(terminal.ended().await, 5);
+        assert_eq!(yard.told(pid), [start(shell), start(shell), end(shell, 5)], "{shell:?}");
         let nested = yard.run(shell, &line, &[&format!("{again} -c 'exit 0'"), "exit 0"]).await;
         let starts = nested.told.iter().filter(|told| told.contains("start")).count();
         assert_eq!(starts, 2, "{:?}", nested.told);
@@ -208,7 +217,10 @@ async fn commands_are_told_only_where_that_is_asked_for() {
             .await;
         let told: Vec<_> = run.told.iter().filter(|told| told.contains("command ")).collect();
         assert!(told.len() >= 4, "{told:?}");
-        assert!(told[0].contains("--code 0 ") && told[0].ends_with("--command echo hi"), "{told:?}");
+        assert!(
+            told[0].contains("--code 0 ") && told[0].ends_with("--command echo hi"),
+            "{told:?}"
+        );
         assert!(told[1].contains("--code 1 ") && told[1].ends_with("--command false"), "{told:?}");
         assert!(told[2].contains("--duration") && !told[2].contains("secret"), "{told:?}");
         assert!(told[3].ends_with("--command echo 'a  b'"), "{told:?}");
@@ -225,7 +237,13 @@ async fn bash_keeps_its_options_traps_and_prompt_commands() {
         ("a trap sees the code", trap, "exit 7", 7, "bye 7 it's"),
         ("all of it", trap, "exit 7", 7, "more"),
         ("under -eu", "set -eu\n", "exit 0", 0, ""),
-        ("a trap under -e", "trap 'echo \"bye $?\"; echo more' EXIT\nset -eu\n", "false", 1, "more"),
+        (
+            "a trap under -e",
+            "trap 'echo \"bye $?\"; echo more' EXIT\nset -eu\n",
+            "false",
+            1,
+            "more",
+        ),
         ("in POSIX mode", "set -o posix\n", "exit 2", 2, ""),
         ("an ignored trap", "trap '' EXIT\n", "exit 2", 2, ""),
         ("a prompt command", "PROMPT_COMMAND='echo pc $?;'\n", "(exit 5)", 1, "pc 5"),
@@ -233,7 +251,8 @@ async fn bash_keeps_its_options_traps_and_prompt_commands() {
         ("noclobber", "set -o noclobber\n", "exit 1", 1, ""),
     ] {
         let lines = format!("{before}{line}");
-        let typed: Vec<&str> = if typed == "(exit 5)" { vec![typed, "exit 1"] } else { vec![typed] };
+        let typed: Vec<&str> =
+            if typed == "(exit 5)" { vec![typed, "exit 1"] } else { vec![typed] };
         let run = yard.run(shell, &lines, &typed).await;
         assert_eq!(run.code, code, "{case}: {}", run.shown);
         assert!(run.shown.contains(shown), "{case}: {}", run.shown);
@@ -302,7 +321,8 @@ async fn the_line_that_install_names_works_and_stays_the_same() {
         assert_eq!(run.told, [start(shell), end(shell, 0)], "{said}");
         // Without the file, the line is well.
         fs::remove_dir_all(yard.home.state().join("shell")).unwrap();
-        let run = yard.run(shell, &format!("{line}echo code $status $?\n"), &["exit 0"]).await;
-        assert!(run.told.is_empty() && !run.shown.contains("No such"), "{}", run.shown);
+        let run = yard.run(shell, &line, &["echo works", "exit 0"]).await;
+        assert!(run.shown.contains("works") && !run.shown.contains("No such"), "{}", run.shown);
+        assert!(run.told.is_empty(), "{:?}", run.told);
     }
 }

@@ -15,9 +15,11 @@ use crate::{code::Code, daemon::own_program};
 
 /// Print what makes every interactive shell a session
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each shell tells of its start and its end; its command lines are nobody's \
+#[command(
+    after_help = "Each shell tells of its start and its end; its command lines are nobody's \
                         business unless --commands is given.\n\n\
-                        Example:\n  wk shell-init bash --install\n  wk shell-init zsh >> ~/.zshrc")]
+                        Example:\n  wk shell-init bash --install\n  wk shell-init zsh >> ~/.zshrc"
+)]
 pub(crate) struct ShellInitArgs {
     shell: Shell,
     /// Write it to a file, and say which line to add to the shell's own
@@ -39,7 +41,11 @@ pub(crate) fn run(args: &ShellInitArgs, out: &mut impl Write) -> anyhow::Result<
     let hook = hook_program()?;
     if !hook.is_file() {
         let mut note = io::stderr();
-        writeln!(note, "wk: `{}` is missing: shells tell nothing until it is there", hook.display())?;
+        writeln!(
+            note,
+            "wk: `{}` is missing: shells tell nothing until it is there",
+            hook.display()
+        )?;
     }
     let script = args.shell.script(&hook, args.commands);
     if args.install {
