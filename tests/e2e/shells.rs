@@ -1,7 +1,7 @@
 //! `wk shell-init`: shells tell of themselves, and are not disturbed.
 //!
-//! What they call is a stand-in that writes down how it was called, so that nothing but the
-//! scripts is under test.
+//! What they call is mostly a stand-in that writes down how it was called, so that nothing but
+//! the scripts is under test.
 
 use std::{
     fs,
@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use wk_tests::{Home, Outcome, Terminal, skip};
+use wk_model::{Kind, Status};
+use wk_tests::{Home, Outcome, Terminal, TestDaemon, hook_program, skip};
 
 /// A shell, and how to run it with a file of commands at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,4 +326,33 @@ async fn the_line_that_install_names_works_and_stays_the_same() {
         assert!(run.shown.contains("works") && !run.shown.contains("No such"), "{}", run.shown);
         assert!(run.told.is_empty(), "{:?}", run.told);
     }
+}
+
+#[tokio::test]
+async fn a_shell_with_the_line_is_a_session_within_the_one_that_it_runs_in() {
+    assert!(hook_program().is_file());
+    let wk = TestDaemon::start().await;
+    let mut events = wk.events().await;
+    let rc = wk.path().join("bashrc");
+    let line = wk.ok(["shell-init", "bash", "--commands"]).await;
+    fs::write(&rc, format!("PS1='P\\#>'\n{line}")).unwrap();
+    let inner = format!("bash --noprofile --rcfile {} -i; true", rc.display());
+    let mut terminal = Terminal::open(wk.call(["run", "--name", "outer", "--", "sh", "-c", &inner]));
+    terminal.until_shows("P1>").await;
+    let created = events
+        .until(|event| event.kind == "session_created" && event.data["session_kind"] == "shell")
+        .await;
+    let id = created.session_id.unwrap();
+    let shell = wk.session(&id).view().await;
+    let outer = wk.session("outer").view().await;
+    assert_eq!((shell.kind, shell.shell_type.as_deref()), (Kind::Shell, Some("bash")));
+    assert_eq!(shell.parent_id, Some(outer.session_id));
+    terminal.send("false\r");
+    let command = events.until_kind(&id, "shell_command").await;
+    assert_eq!((&command.data["command"], &command.data["exit_code"]), (&"false".into(), &1.into()));
+    terminal.send("exit 3\r");
+    // Whatever its code: its user has ended it.
+    let ended = wk.session(&id).ended().await;
+    assert_eq!(ended.status, Some(Status::Completed), "{:?}", ended.exit_code);
+    assert_eq!(terminal.ended().await, 0);
 }

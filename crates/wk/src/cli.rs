@@ -11,8 +11,8 @@ use crate::{
     context::Context,
     verbs::{
         analytics, attach, clean, completions, config, daemon, deaths, doctor, end, events, health,
-        instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, shell_init, show, signal,
-        stats, stop, templates, tmux, token, wait, why, witness,
+        instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, shell_init,
+        show, signal, stats, stop, templates, tmux, token, wait, why, witness,
     },
 };
 
