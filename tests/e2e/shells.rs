@@ -4,13 +4,15 @@
 //! the scripts is under test.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use wk_model::{Kind, Status};
-use wk_tests::{Home, Outcome, Terminal, TestDaemon, hook_program, skip};
+use wk_sources::folder_watch::FolderWatch;
+use wk_tests::{Home, Outcome, Terminal, TestDaemon, hook_program, skip, within};
 
 /// A shell, and how to run it with a file of commands at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +64,25 @@ struct Yard {
 impl Yard {
     fn new() -> Self {
         let yard = Self { home: Home::new() };
-        let told = yard.told_file();
-        let stand_in = format!("#!/bin/sh\necho \"$@\" >> {}\n", told.display());
+        yard.forget();
+        let told = yard.told_folder();
+        let told = told.display();
+        // Whole files in the order of their names: it is called from several places at once.
+        let stand_in = format!(
+            "#!/bin/sh\nname=$(date +%s%N)-$$\necho \"$@\" > {told}/.$name\n\
+             mv {told}/.$name {told}/$name\n"
+        );
         yard.write_program("hook", &stand_in);
         yard
     }
 
-    fn told_file(&self) -> PathBuf {
+    fn told_folder(&self) -> PathBuf {
         self.home.path().join("told")
+    }
+
+    fn forget(&self) {
+        let _ = fs::remove_dir_all(self.told_folder());
+        fs::create_dir(self.told_folder()).unwrap();
     }
 
     fn hook(&self) -> PathBuf {
@@ -114,11 +127,17 @@ impl Yard {
 
     /// Runs the shell with these lines at its start, and types the others.
     async fn run(&self, shell: Shell, lines: &str, typed: &[&str]) -> Run {
-        let _ = fs::remove_file(self.told_file());
+        self.run_telling(0, shell, lines, typed).await
+    }
+
+    /// The same, typing nothing before so much is told: a shell does not wait for that itself.
+    async fn run_telling(&self, told: usize, shell: Shell, lines: &str, typed: &[&str]) -> Run {
+        self.forget();
         let mut terminal = self.open(shell, lines);
         let pid = terminal.process().pid();
         for (number, line) in typed.iter().enumerate() {
             terminal.until_shows(&format!("P{}>", number + 1)).await;
+            self.until_told(pid, told).await;
             terminal.send(format!("{line}\r"));
         }
         let code = terminal.ended().await;
@@ -127,8 +146,21 @@ impl Yard {
 
     /// How the stand-in was called, the shell's number replaced.
     fn told(&self, pid: u32) -> Vec<String> {
-        let text = fs::read_to_string(self.told_file()).unwrap_or_default();
-        text.lines().map(|line| line.replace(&format!("--pid {pid}"), "--pid PID")).collect()
+        let entries = fs::read_dir(self.told_folder()).unwrap().map(|entry| entry.unwrap().path());
+        let whole = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with('.');
+        let files: BTreeSet<PathBuf> = entries.filter(whole).collect();
+        let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+        texts.map(|text| text.trim_end().replace(&format!("--pid {pid}"), "--pid PID")).collect()
+    }
+
+    async fn until_told(&self, pid: u32, count: usize) {
+        let told = async {
+            let mut watch = FolderWatch::new(&self.told_folder()).unwrap();
+            while self.told(pid).len() < count {
+                watch.changed().await.unwrap();
+            }
+        };
+        within("what the shell tells", told).await;
     }
 }
 
@@ -158,7 +190,7 @@ async fn shells_tell_of_their_start_and_end_and_of_nothing_between() {
         // A second line changes nothing; a subshell's end and a script are no shell's.
         let subshell = if shell == Shell::Fish { "true" } else { "(exit 4)" };
         let script = format!("{} -c true", shell.name());
-        let run = yard.run(shell, &line.repeat(2), &[subshell, &script, "exit 3"]).await;
+        let run = yard.run_telling(1, shell, &line.repeat(2), &[subshell, &script, "exit 3"]).await;
         assert_eq!(run.code, 3, "{}", run.shown);
         assert_eq!(run.told, [start(shell), end(shell, 3)], "{}", run.shown);
     }
@@ -172,8 +204,9 @@ async fn a_window_that_is_closed_ends_its_shell() {
         let mut terminal = yard.open(shell, &line);
         terminal.until_shows("P1>").await;
         let watch = terminal.process();
+        yard.until_told(watch.pid(), 1).await;
         terminal.close();
-        wk_tests::within("the shell's end", watch.ended()).await;
+        within("the shell's end", watch.ended()).await;
         let told = yard.told(watch.pid());
         assert_eq!(told.len(), 2, "{shell:?}: {told:?}");
         assert!(told[1].starts_with("--shell end"), "{told:?}");
@@ -195,16 +228,20 @@ async fn a_shell_in_a_shell_is_one_of_its_own_and_one_that_takes_its_place_is_no
         let mut terminal = yard.open(shell, &line);
         let pid = terminal.process().pid();
         terminal.until_shows("P1>").await;
+        yard.until_told(pid, 1).await;
         terminal.send(format!("exec {again}\r"));
         // The second shell counts anew.
         let prompts = |screen: &wk_terminal::Screen| screen.text(false).matches("P1>").count();
         terminal.until("a second prompt", |screen| prompts(screen) == 2).await;
+        yard.until_told(pid, 2).await;
         terminal.send("exit 5\r");
         assert_eq!(terminal.ended().await, 5);
         assert_eq!(yard.told(pid), [start(shell), start(shell), end(shell, 5)], "{shell:?}");
-        let nested = yard.run(shell, &line, &[&format!("{again} -c 'exit 0'"), "exit 0"]).await;
-        let starts = nested.told.iter().filter(|told| told.contains("start")).count();
-        assert_eq!(starts, 2, "{:?}", nested.told);
+        let inner = format!("{again} -c 'exit 0'");
+        let nested = yard.run_telling(1, shell, &line, &[&inner, "exit 0"]).await;
+        // The inner one is so short that its start may come after its end.
+        let others = nested.told.iter().filter(|told| !told.contains("PID")).count();
+        assert!((1..=2).contains(&others) && nested.told.len() == others + 2, "{:?}", nested.told);
     }
 }
 
@@ -214,7 +251,12 @@ async fn commands_are_told_only_where_that_is_asked_for() {
         let yard = Yard::new();
         let line = source(&yard.script(shell, &["--commands"]).await);
         let run = yard
-            .run(shell, &line, &["echo hi", "false", " echo secret", "echo 'a  b'", "exit 1"])
+            .run_telling(
+                1,
+                shell,
+                &line,
+                &["echo hi", "false", " echo secret", "echo 'a  b'", "exit 1"],
+            )
             .await;
         let told: Vec<_> = run.told.iter().filter(|told| told.contains("command ")).collect();
         assert!(told.len() >= 4, "{told:?}");
@@ -250,15 +292,17 @@ async fn bash_keeps_its_options_traps_and_prompt_commands() {
         ("a prompt command", "PROMPT_COMMAND='echo pc $?;'\n", "(exit 5)", 1, "pc 5"),
         ("two", "PROMPT_COMMAND=('echo one $?' 'echo two $?')\n", "(exit 5)", 1, "two 5"),
         ("noclobber", "set -o noclobber\n", "exit 1", 1, ""),
+        ("jobs that are told of at once", "set -b; shopt -s checkjobs\n", "exit 1", 1, ""),
     ] {
         let lines = format!("{before}{line}");
         let typed: Vec<&str> =
             if typed == "(exit 5)" { vec![typed, "exit 1"] } else { vec![typed] };
-        let run = yard.run(shell, &lines, &typed).await;
+        let run = yard.run_telling(1, shell, &lines, &typed).await;
         assert_eq!(run.code, code, "{case}: {}", run.shown);
         assert!(run.shown.contains(shown), "{case}: {}", run.shown);
         assert!(!run.shown.contains("error"), "{case}: {}", run.shown);
         assert!(!run.shown.contains("not found"), "{case}: {}", run.shown);
+        assert!(!run.shown.contains("[1]"), "{case}: {}", run.shown);
         assert_eq!(run.told.last(), Some(&end(shell, code)), "{case}: {}", run.shown);
     }
     // A trap that comes later is the user's own affair: the daemon sees the process's end.
@@ -318,7 +362,7 @@ async fn the_line_that_install_names_works_and_stays_the_same() {
         let said = install().await;
         assert_eq!(install().await, said);
         let line = format!("{}\n", said.lines().last().unwrap().trim());
-        let run = yard.run(shell, &line, &["exit 0"]).await;
+        let run = yard.run_telling(1, shell, &line, &["exit 0"]).await;
         assert_eq!(run.told, [start(shell), end(shell, 0)], "{said}");
         // Without the file, the line is well.
         fs::remove_dir_all(yard.home.state().join("shell")).unwrap();
@@ -337,7 +381,8 @@ async fn a_shell_with_the_line_is_a_session_within_the_one_that_it_runs_in() {
     let line = wk.ok(["shell-init", "bash", "--commands"]).await;
     fs::write(&rc, format!("PS1='P\\#>'\n{line}")).unwrap();
     let inner = format!("bash --noprofile --rcfile {} -i; true", rc.display());
-    let mut terminal = Terminal::open(wk.call(["run", "--name", "outer", "--", "sh", "-c", &inner]));
+    let mut terminal =
+        Terminal::open(wk.call(["run", "--name", "outer", "--", "sh", "-c", &inner]));
     terminal.until_shows("P1>").await;
     let created = events
         .until(|event| event.kind == "session_created" && event.data["session_kind"] == "shell")
@@ -349,7 +394,10 @@ async fn a_shell_with_the_line_is_a_session_within_the_one_that_it_runs_in() {
     assert_eq!(shell.parent_id, Some(outer.session_id));
     terminal.send("false\r");
     let command = events.until_kind(&id, "shell_command").await;
-    assert_eq!((&command.data["command"], &command.data["exit_code"]), (&"false".into(), &1.into()));
+    assert_eq!(
+        (&command.data["command"], &command.data["exit_code"]),
+        (&"false".into(), &1.into())
+    );
     terminal.send("exit 3\r");
     // Whatever its code: its user has ended it.
     let ended = wk.session(&id).ended().await;

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -57,9 +59,20 @@ def wk(short: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wk]:
 
     if "\n  mcp " not in call("--help"):
         pytest.skip("this wk has no `wk mcp`: nothing here was checked")
-    call("daemon", "start")
-    yield call
-    call("daemon", "stop")
+    try:
+        call("daemon", "start")
+        yield call
+        call("daemon", "stop")
+    finally:
+        end_daemon(short)
+
+
+def end_daemon(folder: Path) -> None:
+    """Ends one that does not end by itself: it would outlive its folder."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / "s/daemon.lock").read_text())
+        if os.fsencode(folder) in Path(f"/proc/{pid}/environ").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

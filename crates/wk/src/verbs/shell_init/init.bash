@@ -42,6 +42,7 @@ case ${BASH_VERSION:+$-} in *i*)
     trap -- "_wk_end
 $_wk_trap" EXIT
     unset -v _wk_trap
-    _wk_tell start
+    # Not waited for, and no job that anybody sees: a shell's start has time for a fork, no more.
+    { "$_wk_hook" --shell start --type bash --pid "$$" & disown; } </dev/null >/dev/null 2>&1 || :
 @COMMANDS@  fi ;;
 esac

@@ -17,6 +17,7 @@ if [[ -o interactive ]]; then
     }
     typeset -ga zshexit_functions
     zshexit_functions+=(_wk_end)
-    _wk_tell start
+    # Not waited for, and no job that anybody sees: a shell's start has time for a fork, no more.
+    "$_wk_hook" --shell start --type zsh --pid $$ </dev/null >/dev/null 2>&1 &!
 @COMMANDS@  fi
 fi
