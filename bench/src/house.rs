@@ -89,6 +89,13 @@ impl House {
         command
     }
 
+    /// Another program, to which `wk` and its helpers are here.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        surround(&mut command, &self.places, &self.surroundings);
+        command
+    }
+
     /// What `wk` prints.
     pub fn ask<const N: usize>(&self, arguments: [&str; N]) -> anyhow::Result<String> {
         let mut command = self.wk(arguments);

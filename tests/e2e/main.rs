@@ -32,6 +32,7 @@ mod recovery;
 mod rules;
 mod run;
 mod security;
+mod shells;
 mod silent_holder;
 mod streams;
 mod tcp;

@@ -15,6 +15,7 @@ mod lint;
 mod metadata;
 mod packages;
 mod schema;
+mod python;
 mod start;
 mod steps;
 mod test;

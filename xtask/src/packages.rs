@@ -49,6 +49,14 @@ pub(crate) const PEERS: &[Need] = &[
     program!("ps", "procps"),
 ];
 
+/// For the tests of the Python client.
+pub(crate) const PYTHON: &[Need] = &[Need {
+    what: "Python with its module `venv`",
+    present: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+    debian: &["python3-venv"],
+    elsewhere: "python3",
+}];
+
 /// For libFuzzer.
 pub(crate) const FUZZ: &[Need] = &[program!("c++", "g++")];
 

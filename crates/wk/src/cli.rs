@@ -11,8 +11,8 @@ use crate::{
     context::Context,
     verbs::{
         analytics, attach, clean, completions, config, daemon, deaths, doctor, end, events, health,
-        instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal,
-        stats, stop, templates, tmux, token, wait, why, witness,
+        instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, shell_init,
+        show, signal, stats, stop, templates, tmux, token, wait, why, witness,
     },
 };
 
@@ -93,6 +93,7 @@ enum Verb {
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
+    ShellInit(shell_init::ShellInitArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -111,6 +112,7 @@ pub(crate) fn run(cli: Cli, out: &mut impl Write) -> anyhow::Result<Code> {
     match verb {
         Verb::Completions(args) => return completions::run(&args, out),
         Verb::Man(args) => return man::run(&args, out),
+        Verb::ShellInit(args) => return shell_init::run(&args, out),
         _ => {}
     }
     let context = Context::here(cli.config.as_deref(), cli.color)?;
@@ -165,6 +167,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Config(args) => config::run(context, args, out).await,
         Verb::Completions(args) => completions::run(&args, out),
         Verb::Man(args) => man::run(&args, out),
+        Verb::ShellInit(args) => shell_init::run(&args, out),
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod run;
 pub(crate) mod screen;
 pub(crate) mod send;
 pub(crate) mod session_id;
+pub(crate) mod shell_init;
 pub(crate) mod show;
 pub(crate) mod signal;
 pub(crate) mod stats;
