@@ -16,6 +16,7 @@ mod documents;
 mod faults;
 mod full_disk;
 mod health;
+mod hooks_install;
 mod holder_killed;
 mod hooks;
 mod journal;

@@ -8,3 +8,7 @@ pub mod diff;
 pub mod json;
 pub mod plugin;
 pub mod settings;
+pub mod timeline;
+pub mod tools;
+pub mod transcript;
+pub mod uses;

@@ -14,6 +14,7 @@ pub(crate) mod end;
 pub(crate) mod events;
 mod filters;
 pub(crate) mod health;
+pub(crate) mod hooks;
 pub(crate) mod instances;
 pub(crate) mod logs;
 pub(crate) mod ls;
