@@ -58,7 +58,10 @@ async fn hooks_come_and_go_without_a_trace() {
         let status: Value =
             serde_json::from_str(&wk.ok(["hooks", "status", agent, "--format", "json"]).await)
                 .unwrap();
-        assert_eq!((&status[0]["programs"], &status[0]["program_exists"]), (&json!([hook]), &json!(true)));
+        assert_eq!(
+            (&status[0]["programs"], &status[0]["program_exists"]),
+            (&json!([hook]), &json!(true))
+        );
 
         // Once more changes nothing.
         assert!(wk.ok(words).await.contains("already"));

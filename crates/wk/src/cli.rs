@@ -12,7 +12,7 @@ use crate::{
     verbs::{
         analytics, attach, clean, completions, config, daemon, deaths, doctor, end, events, health, hooks,
         instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal,
-        stats, stop, templates, tmux, token, wait, why, witness,
+        stats, stop, templates, timeline, tmux, token, tools, wait, why, witness,
     },
 };
 
@@ -81,6 +81,8 @@ enum Verb {
     Clean(clean::CleanArgs),
     Stats(stats::StatsArgs),
     Analytics(analytics::AnalyticsArgs),
+    Timeline(timeline::TimelineArgs),
+    Tools(tools::ToolsArgs),
     Play(play::PlayArgs),
     Events(events::EventsArgs),
     Templates(templates::TemplatesArgs),
@@ -152,6 +154,8 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Clean(args) => clean::run(context, args, out).await,
         Verb::Stats(args) => stats::run(context, args, out).await,
         Verb::Analytics(args) => analytics::run(context, args, out).await,
+        Verb::Timeline(args) => timeline::run(context, args, out).await,
+        Verb::Tools(args) => tools::run(context, args, out).await,
         Verb::Play(args) => play::run(context, args).await,
         Verb::Events(args) => events::run(context, args, out).await,
         Verb::Templates(args) => templates::run(context, &args, out),
