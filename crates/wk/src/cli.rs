@@ -10,9 +10,9 @@ use crate::{
     color::{Paint, When},
     context::Context,
     verbs::{
-        analytics, attach, clean, completions, config, daemon, deaths, doctor, end, events, health, hooks,
-        instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal,
-        stats, stop, templates, timeline, tmux, token, tools, wait, why, witness,
+        analytics, attach, clean, completions, config, daemon, deaths, doctor, end, events, health,
+        hooks, instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, show,
+        signal, stats, stop, templates, timeline, tmux, token, tools, wait, why, witness,
     },
 };
 

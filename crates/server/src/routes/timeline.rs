@@ -12,7 +12,7 @@ use wk_holder::host;
 use wk_journal::{Journal, JournalError, SessionQuery};
 use wk_model::{Change, Event, Kind, Session, SessionId, Time};
 
-use super::{Ask, Named, tools::moment};
+use super::{Ask, Named, parameter};
 use crate::{App, Failure, error::unavailable};
 
 /// Events that a timeline is made of, at most: a few hundred bytes each while it is made.
@@ -27,7 +27,7 @@ pub(crate) async fn timeline(
     Named(session): Named,
     Ask(query): Ask<TimelineQuery>,
 ) -> Result<Json<Timeline>, Failure> {
-    let since = moment(query.since.as_deref())?;
+    let since = parameter::time("since", query.since.as_deref())?;
     let journal = app.journal.clone();
     let made = tokio::task::spawn_blocking(move || make(&journal, session, since)).await;
     Ok(Json(made.map_err(|_| Failure(unavailable()))??))

@@ -9,28 +9,19 @@ use wk_api::{ToolView, ToolsQuery};
 use wk_journal::{Journal, JournalError};
 use wk_model::{SessionId, Time};
 
-use super::{Ask, find};
-use crate::{
-    App, Failure,
-    error::{bad_request, unavailable},
-};
+use super::{Ask, find, parameter};
+use crate::{App, Failure, error::unavailable};
 
 pub(crate) async fn tools(
     State(app): State<App>,
     Ask(query): Ask<ToolsQuery>,
 ) -> Result<Json<Vec<ToolView>>, Failure> {
     let session = query.session.as_deref().map(|name| find(&app, name)).transpose()?;
-    let since = moment(query.since.as_deref())?;
+    let since = parameter::time("since", query.since.as_deref())?;
     let (journal, session) = (app.journal.clone(), session.map(|session| session.id));
     let counted = tokio::task::spawn_blocking(move || count(&journal, session, since)).await;
     let counted = counted.map_err(|_| Failure(unavailable()))??;
     Ok(Json(counted.into_iter().map(view).collect()))
-}
-
-/// A moment in a query.
-pub(super) fn moment(text: Option<&str>) -> Result<Option<Time>, Failure> {
-    let since = text.map(Time::parse).transpose();
-    since.map_err(|error| Failure(bad_request(format!("bad `since`: {error}"))))
 }
 
 fn count(
