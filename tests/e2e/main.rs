@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod acting;
+mod agents;
 mod api;
 mod attach;
 mod chaos;

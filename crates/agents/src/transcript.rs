@@ -68,16 +68,13 @@ impl Counter {
 
     /// What the transcript counts so far; none where it counts nothing.
     pub fn tokens(&self) -> Option<Tokens> {
-        let usage = self.stated.unwrap_or(self.sum);
-        (self.count > 0 || self.stated.is_some()).then(|| Tokens {
-            input: usage.input,
-            output: usage.output,
-            cache_read: usage.cache_read,
-            cache_creation: usage.cache_creation,
-            messages: self.count,
-            model: self.model.clone(),
-            cost_usd: (usage.nano_dollars > 0).then(|| dollars(usage.nano_dollars)),
-        })
+        sum([self])
+    }
+
+    /// The file is read from its beginning again: what was counted is not counted twice.
+    pub fn start_over(&mut self) {
+        self.rest = Vec::new();
+        self.passing_over = false;
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -125,8 +122,38 @@ impl Counter {
     }
 }
 
+/// What several transcripts count together, the latest last; none where they count nothing.
+pub fn sum<'a>(counters: impl IntoIterator<Item = &'a Counter>) -> Option<Tokens> {
+    let (mut usage, mut messages, mut model) = (Usage::default(), 0, None);
+    for counter in counters {
+        usage = usage.plus(counter.stated.unwrap_or(counter.sum));
+        messages += counter.count;
+        model = counter.model.clone().or(model);
+    }
+    (messages > 0).then(|| Tokens {
+        input: usage.input,
+        output: usage.output,
+        cache_read: usage.cache_read,
+        cache_creation: usage.cache_creation,
+        messages,
+        model,
+        cost_usd: (usage.nano_dollars > 0).then(|| dollars(usage.nano_dollars)),
+    })
+}
+
+/// What is stated, in billionths of a dollar.
+pub fn nano_dollars(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || part.len() > 9 || !digits(whole) || !digits(part) {
+        return None;
+    }
+    let part: u64 = format!("{part:0<9}").parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(part)
+}
+
 /// `0.0421`, without zeros at its end.
-fn dollars(nano: u64) -> String {
+pub fn dollars(nano: u64) -> String {
     let text = format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

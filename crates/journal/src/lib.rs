@@ -40,6 +40,7 @@ mod tally;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod tool_events;
 mod verdicts;
 mod writer;

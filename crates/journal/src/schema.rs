@@ -176,6 +176,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(
         "
     CREATE INDEX events_tools ON events (seq) WHERE kind IN ('tool_started', 'tool_finished');
+    CREATE INDEX events_tokens ON events (session_id) WHERE kind = 'tokens_counted';
     ",
     ),
 ];

@@ -55,6 +55,16 @@ fn what_an_agent_says_that_it_cost_is_told_and_nothing_else() {
 }
 
 #[test]
+fn money_reads_back() {
+    for nano in [0, 1, 42_100_000, 1_000_000_000, 123_456_789_012] {
+        assert_eq!(nano_dollars(&dollars(nano)), Some(nano));
+    }
+    for bad in ["", ".5", "1.0000000001", "-1", "1e3", "99999999999999999999"] {
+        assert_eq!(nano_dollars(bad), None, "{bad}");
+    }
+}
+
+#[test]
 fn codex_says_what_it_has_come_to() {
     let total = |input: u64| {
         json!({"timestamp": "…", "type": "event_msg", "payload": {"type": "token_count", "info":
