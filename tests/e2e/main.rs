@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod acting;
+mod agents;
 mod api;
 mod attach;
 mod chaos;
@@ -18,6 +19,7 @@ mod full_disk;
 mod health;
 mod holder_killed;
 mod hooks;
+mod hooks_install;
 mod journal;
 mod lifecycle;
 mod limits;

@@ -64,7 +64,9 @@ pub async fn tcp_call(
         let names = headers.lines().filter_map(|line| line.split(':').next());
         names.into_iter().any(|given| given.eq_ignore_ascii_case(name))
     };
-    let usual = |name: &str, value: &str| match given(name) || given("Transfer-Encoding") && name == "Content-Length" {
+    let usual = |name: &str, value: &str| match given(name)
+        || given("Transfer-Encoding") && name == "Content-Length"
+    {
         true => String::new(),
         false => format!("{name}: {value}\r\n"),
     };

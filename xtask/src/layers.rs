@@ -11,6 +11,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("wk-model", &["jiff", "serde", "serde_json", "thiserror"]),
     ("wk-judges", &["wk-model"]),
     ("wk-policies", &["wk-model"]),
+    ("wk-agents", &["serde", "serde_json", "thiserror", "wk-model"]),
 ];
 
 /// What a pure room's code must not touch: the world and the clock.

@@ -60,4 +60,11 @@ pub struct StatsNumbers {
     pub retries: u64,
     /// Sessions that had any.
     pub retried: u64,
+    /// What agents' transcripts count; what is read from a cache is no input.
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub cache_read_tokens: u64,
+    pub cache_creation_tokens: u64,
+    /// In US dollars, where the agents themselves state it, as text: `0.0421`.
+    pub cost_usd: Option<String>,
 }

@@ -40,6 +40,8 @@ mod tally;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod tool_events;
 mod verdicts;
 mod writer;
 
@@ -68,6 +70,7 @@ pub use stats::{GroupBy, Numbers, Stats, StatsQuery};
 pub use stored::KNOWN as KNOWN_KINDS;
 pub use subscribe::{EventQuery, Subscription};
 pub use tally::Tally;
+pub use tool_events::{ToolEnd, ToolEvent};
 pub use verdicts::Judged;
 
 use crate::{

@@ -172,6 +172,13 @@ const MIGRATIONS: &[M<'static>] = &[
     CREATE TABLE strip_gone (shelf INTEGER PRIMARY KEY) STRICT;
     ",
     ),
+    // So are events of tools, and there are many of others between them.
+    M::up(
+        "
+    CREATE INDEX events_tools ON events (seq) WHERE kind IN ('tool_started', 'tool_finished');
+    CREATE INDEX events_tokens ON events (session_id) WHERE kind = 'tokens_counted';
+    ",
+    ),
 ];
 
 /// Opens the one connection that writes. Nothing changes on disk before `prepare`, not even

@@ -65,20 +65,23 @@ impl Journal {
         let living = self.live();
         let mut tallies = self.shared.memory.read(|connection| past(connection, query))?;
         for session in living {
-            let key = query.by.as_ref().and_then(|by| key_of(by, &session));
+            let key = query.by.as_ref().and_then(|by| by.of(&session));
             tallies.add_living(key, session.recovery.total.into());
         }
         Ok(tallies.into_stats(query.by.is_some()))
     }
 }
 
-fn key_of<'a>(by: &GroupBy, session: &'a Session) -> Option<&'a str> {
-    let created = &session.created;
-    match by {
-        GroupBy::Template => created.template.as_deref(),
-        GroupBy::Component => created.component_name.as_deref(),
-        GroupBy::Kind => Some(created.session_kind.as_str()),
-        GroupBy::Label(key) => created.labels.get(key).map(String::as_str),
+impl GroupBy {
+    /// What a session has of it.
+    pub fn of<'a>(&self, session: &'a Session) -> Option<&'a str> {
+        let created = &session.created;
+        match self {
+            Self::Template => created.template.as_deref(),
+            Self::Component => created.component_name.as_deref(),
+            Self::Kind => Some(created.session_kind.as_str()),
+            Self::Label(key) => created.labels.get(key).map(String::as_str),
+        }
     }
 }
 

@@ -11,5 +11,6 @@ mod listing;
 mod opening;
 mod sealing;
 mod tallying;
+mod tools;
 mod trimming;
 mod verdicts;

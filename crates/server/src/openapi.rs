@@ -187,6 +187,15 @@ routes! {
     #[utoipa::path(get, path = "/api/stats", params(api::StatsQuery),
         responses((status = 200, body = api::Stats), (status = "4XX", body = api::Problem)))]
     stats;
+    /// What a session and those below it did, on one time axis.
+    #[utoipa::path(get, path = "/api/sessions/{session}/timeline",
+        params(("session" = String, Path), api::TimelineQuery),
+        responses((status = 200, body = api::Timeline), (status = "4XX", body = api::Problem)))]
+    timeline;
+    /// Tools in numbers.
+    #[utoipa::path(get, path = "/api/tools", params(api::ToolsQuery),
+        responses((status = 200, body = Vec<api::ToolView>), (status = "4XX", body = api::Problem)))]
+    tools;
     /// Why a session ended, with proof.
     #[utoipa::path(get, path = "/api/sessions/{session}/why",
         params(("session" = String, Path), api::WhyQuery),

@@ -11,6 +11,7 @@ pub mod process_watch;
 pub mod sampling;
 pub mod system;
 pub mod tmux;
+pub mod transcripts;
 mod until;
 pub mod witness;
 

@@ -21,8 +21,10 @@ mod show;
 mod stats;
 mod stop;
 mod stream;
+mod timeline;
 mod tmux;
 mod tokens;
+mod tools;
 mod wait;
 mod why;
 
@@ -77,6 +79,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions/{session}/recording", Read, get(recording::recording))
         .route("/sessions/{session}/events", Read, get(events::session_events))
         .route("/sessions/{session}/why", Read, get(why::why))
+        .route("/sessions/{session}/timeline", Read, get(timeline::timeline))
+        .route("/tools", Look, get(tools::tools))
         .route("/deaths", Read, get(deaths::deaths))
         .route("/deaths/patterns", Read, get(deaths::patterns))
         .route("/events", Read, get(events::events))

@@ -1,8 +1,12 @@
 //! `GET /api/stats`.
 
+use std::collections::HashMap;
+
 use axum::{Json, extract::State};
+use wk_agents::transcript::{dollars, nano_dollars};
 use wk_api::{Stats, StatsGroup, StatsNumbers, StatsQuery};
-use wk_journal::{GroupBy, Numbers};
+use wk_journal::{GroupBy, JournalError, Numbers};
+use wk_model::Tokens;
 
 use super::{
     Ask,
@@ -17,14 +21,22 @@ pub(crate) async fn stats(
     let by = query.by.as_deref().map(group_by).transpose()?;
     let since = time("since", query.since.as_deref())?;
     let (journal, asked) = (app.journal.clone(), wk_journal::StatsQuery { by, since });
-    let counted = tokio::task::spawn_blocking(move || journal.stats(&asked)).await;
-    let counted = counted.map_err(|_| Failure(crate::error::unavailable()))??;
+    let count = move || -> Result<_, JournalError> {
+        let (stats, mut spent) = (journal.stats(&asked)?, Spent::default());
+        journal.each_tokens(&asked, |group, tokens| spent.add(group, tokens))?;
+        Ok((stats, spent))
+    };
+    let counted = tokio::task::spawn_blocking(count).await;
+    let (counted, spent) = counted.map_err(|_| Failure(crate::error::unavailable()))??;
     let limit = limit(query.limit);
     let more = counted.groups.len() > limit;
     let groups = counted.groups.into_iter().take(limit);
-    let groups =
-        groups.map(|(group, numbers)| StatsGroup { group, numbers: view(&numbers) }).collect();
-    Ok(Json(Stats { since, by: query.by, overall: view(&counted.overall), groups, more }))
+    let groups = groups.map(|(group, numbers)| {
+        let numbers = view(&numbers, spent.groups.get(&group));
+        StatsGroup { group, numbers }
+    });
+    let (groups, overall) = (groups.collect(), view(&counted.overall, Some(&spent.overall)));
+    Ok(Json(Stats { since, by: query.by, overall, groups, more }))
 }
 
 fn group_by(text: &str) -> Result<GroupBy, Failure> {
@@ -45,7 +57,46 @@ fn group_by(text: &str) -> Result<GroupBy, Failure> {
     })
 }
 
-fn view(numbers: &Numbers) -> StatsNumbers {
+/// Tokens, and what they cost.
+#[derive(Default)]
+struct Spent {
+    overall: Sum,
+    groups: HashMap<Option<String>, Sum>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_creation: u64,
+    nano_dollars: u64,
+}
+
+impl Spent {
+    fn add(&mut self, group: Option<&str>, tokens: &Tokens) {
+        self.overall.add(tokens);
+        self.groups.entry(group.map(str::to_owned)).or_default().add(tokens);
+    }
+}
+
+impl Sum {
+    fn add(&mut self, tokens: &Tokens) {
+        let cost = tokens.cost_usd.as_deref().and_then(nano_dollars).unwrap_or(0);
+        for (sum, more) in [
+            (&mut self.input, tokens.input),
+            (&mut self.output, tokens.output),
+            (&mut self.cache_read, tokens.cache_read),
+            (&mut self.cache_creation, tokens.cache_creation),
+            (&mut self.nano_dollars, cost),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
+fn view(numbers: &Numbers, spent: Option<&Sum>) -> StatsNumbers {
+    let spent = spent.copied().unwrap_or_default();
     let ended = numbers.sessions - numbers.active;
     let bad = (numbers.failed + numbers.timeout) as f64;
     let seconds = |ms: Option<u64>| ms.map(|ms| ms as f64 / 1000.0);
@@ -61,5 +112,10 @@ fn view(numbers: &Numbers) -> StatsNumbers {
         p95_seconds: seconds(numbers.p95_ms),
         retries: numbers.retries,
         retried: numbers.retried,
+        input_tokens: spent.input,
+        output_tokens: spent.output,
+        cache_read_tokens: spent.cache_read,
+        cache_creation_tokens: spent.cache_creation,
+        cost_usd: (spent.nano_dollars > 0).then(|| dollars(spent.nano_dollars)),
     }
 }

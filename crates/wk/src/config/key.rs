@@ -335,6 +335,30 @@ pub(crate) const KEYS: &[Key] = &[
         show: |settings| quote(&bytes::exact(settings.hooks.max_payload)),
     },
     Key {
+        section: "privacy",
+        name: "prompts",
+        set: |settings, raw| put(&mut settings.privacy.prompts, boolean(raw)),
+        show: |settings| settings.privacy.prompts.to_string(),
+    },
+    Key {
+        section: "privacy",
+        name: "tool_input",
+        set: |settings, raw| put(&mut settings.privacy.tool_input, boolean(raw)),
+        show: |settings| settings.privacy.tool_input.to_string(),
+    },
+    Key {
+        section: "privacy",
+        name: "tool_output",
+        set: |settings, raw| put(&mut settings.privacy.tool_output, boolean(raw)),
+        show: |settings| settings.privacy.tool_output.to_string(),
+    },
+    Key {
+        section: "privacy",
+        name: "payloads",
+        set: |settings, raw| put(&mut settings.privacy.payloads, boolean(raw)),
+        show: |settings| settings.privacy.payloads.to_string(),
+    },
+    Key {
         section: "server",
         name: "listen",
         set: |settings, raw| put(&mut settings.server.listen, net::address(raw)),

@@ -29,6 +29,7 @@ use super::{
     hooks::Hooks,
     queue::Queue,
     tmux::Tmux,
+    tokens::Counting,
     turns::{Turn, Turns},
     witness::Desk,
 };
@@ -76,6 +77,7 @@ pub(super) struct Core {
     waits: Mutex<HashSet<(SessionId, u32)>>,
     pub(super) tmux: Tmux,
     pub(super) hooks: Hooks,
+    pub(super) tokens: Counting,
     gate: Gate,
     listener: Listener,
 }
@@ -114,6 +116,7 @@ impl Core {
             waits: Mutex::default(),
             tmux: Tmux::default(),
             hooks: Hooks::default(),
+            tokens: Counting::default(),
             gate,
             listener,
         }

@@ -36,6 +36,7 @@ mod salvage;
 mod sinks;
 mod stop;
 mod tmux;
+mod tokens;
 mod turns;
 mod witness;
 mod working_directory;
@@ -60,7 +61,7 @@ use self::{core::Core, door::Door, lock::Lock};
 use crate::config::Settings;
 
 pub(crate) use self::{
-    hooks::hook_settings,
+    hooks::{hook_settings, last_heard},
     log::{FILE as LOG_FILE, FOLDER as LOG_FOLDER},
     witness::{WITNESS_LOG, last_words, witness_command, witness_program},
     world::{daemon_environment, holder_program, own_program},
@@ -150,6 +151,7 @@ async fn watch(
     tokio::spawn(autopsy::run(core.clone(), ending.clone()));
     let tmux = tokio::spawn(tmux::run(core.clone(), board.clone(), ending.clone()));
     let hooks = tokio::spawn(hooks::run(core.clone(), ending.clone()));
+    tokio::spawn(tokens::run(core.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     witness::first_try(&core).await;
     say_ready(ready);

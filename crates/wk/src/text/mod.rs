@@ -2,6 +2,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod cleaner;
+pub(crate) mod count;
 pub(crate) mod moment;
 pub(crate) mod span;
 pub(crate) mod visible;

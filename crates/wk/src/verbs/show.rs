@@ -14,7 +14,7 @@ use crate::{
     output_file::OutputArgs,
     table::{self, Cell},
     text::{
-        bytes,
+        bytes, count,
         moment::Clock,
         span,
         visible::{command_line, visible},
@@ -60,8 +60,15 @@ fn write_blocks(
     let pad = |pairs: Vec<(&'static str, Cell)>| -> Vec<(String, Cell)> {
         pairs.into_iter().map(|(key, cell)| (format!("{key:<11}"), cell)).collect()
     };
-    let blocks =
-        [identity(view), life(view, clock), limits(view), process(view), output(view), ways(view)];
+    let blocks = [
+        identity(view),
+        life(view, clock),
+        limits(view),
+        process(view),
+        tokens(view),
+        output(view),
+        ways(view),
+    ];
     let mut first = true;
     for block in blocks.map(pad).iter().filter(|block| !block.is_empty()) {
         if !std::mem::take(&mut first) {
@@ -198,6 +205,25 @@ fn process(view: &SessionView) -> Vec<(&'static str, Cell)> {
     push(&mut pairs, "open files", files);
     push(&mut pairs, "disk read", view.read_bytes.map(bytes::brief));
     push(&mut pairs, "written", view.write_bytes.map(bytes::brief));
+    pairs
+}
+
+/// What its agent's transcript counts.
+fn tokens(view: &SessionView) -> Vec<(&'static str, Cell)> {
+    let mut pairs = Vec::new();
+    let Some(tokens) = &view.tokens else { return pairs };
+    let number = |key: &str| count::brief(tokens[key].as_u64().unwrap_or(0));
+    let text = format!(
+        "{} in, {} out, {} from the cache, {} into it, in {} messages",
+        number("input"),
+        number("output"),
+        number("cache_read"),
+        number("cache_creation"),
+        number("messages"),
+    );
+    push(&mut pairs, "tokens", Some(text));
+    push(&mut pairs, "model", tokens["model"].as_str());
+    push(&mut pairs, "cost", tokens["cost_usd"].as_str().map(|cost| format!("${cost}")));
     pairs
 }
 

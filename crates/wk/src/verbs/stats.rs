@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     csv, json,
     table::{self, Cell, Column},
-    text::span,
+    text::{count, span},
 };
 
 /// Show how many sessions there were, how long they took and how often they failed
@@ -77,7 +77,30 @@ fn write_table(
     });
     let mut rows: Vec<Vec<Cell>> = groups.collect();
     rows.push(row(Cell::new("all", Style::Title), &stats.overall));
-    Ok(table::write(out, &COLUMNS, &rows, width, paint)?)
+    let mut columns = COLUMNS.to_vec();
+    let numbers = stats.groups.iter().map(|group| &group.numbers).chain([&stats.overall]);
+    let tokens: Vec<[String; 3]> = numbers.map(tokens).collect();
+    for (index, title) in ["TOKENS IN", "OUT", "COST"].into_iter().enumerate() {
+        // Of no interest where no agent told.
+        if tokens.iter().any(|texts| texts[index] != "-") {
+            columns.push(Column { title, least: 0, right: true });
+            for (row, texts) in rows.iter_mut().zip(&tokens) {
+                row.push(Cell::plain(&texts[index]));
+            }
+        }
+    }
+    Ok(table::write(out, &columns, &rows, width, paint)?)
+}
+
+/// What went in, with what was read from a cache; what came out; what it cost.
+fn tokens(numbers: &StatsNumbers) -> [String; 3] {
+    let cached = numbers.cache_read_tokens.saturating_add(numbers.cache_creation_tokens);
+    let told = |count: u64| if count == 0 { "-".to_owned() } else { count::brief(count) };
+    [
+        told(numbers.input_tokens.saturating_add(cached)),
+        told(numbers.output_tokens),
+        numbers.cost_usd.as_ref().map_or_else(|| "-".into(), |cost| format!("${cost}")),
+    ]
 }
 
 fn row(name: Cell, numbers: &StatsNumbers) -> Vec<Cell> {
@@ -97,7 +120,7 @@ fn row(name: Cell, numbers: &StatsNumbers) -> Vec<Cell> {
 }
 
 fn write_csv(out: &mut impl Write, stats: &Stats) -> anyhow::Result<()> {
-    const FIELDS: [&str; 11] = [
+    const FIELDS: [&str; 16] = [
         "sessions",
         "active",
         "completed",
@@ -109,6 +132,11 @@ fn write_csv(out: &mut impl Write, stats: &Stats) -> anyhow::Result<()> {
         "p95_seconds",
         "retries",
         "retried",
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_creation_tokens",
+        "cost_usd",
     ];
     csv::write_line(out, std::iter::once("group").chain(FIELDS).map(str::to_owned))?;
     let all = stats.by.is_none().then_some((None, &stats.overall));

@@ -7,7 +7,7 @@ use wk_model::{Change, Draft, Kind, Moment, ProcessId, SessionId, Source};
 use wk_sources::process_watch::ProcessWatch;
 
 use super::{ANOTHER, FAREWELL, Gone, LAST_WORDS, take::Taker};
-use crate::daemon::{core::draft, tmux::drafts};
+use crate::daemon::{core::draft, tmux::drafts, tokens::Heard};
 
 /// An end that is about to be journalled.
 #[derive(Clone, Debug)]
@@ -140,6 +140,7 @@ impl Taker {
         for child in entry.subagents.into_values() {
             self.end(child, at, wk_model::Ending::Closed, drafts);
         }
+        self.heard.push(Heard { session_id, transcript: None, ended: true });
         let kind = if entry.shell { Kind::Shell } else { Kind::Agent };
         let stopped = self.core.journal.session(session_id).ok().flatten();
         let stopped = stopped.is_some_and(|session| session.stop.is_some());

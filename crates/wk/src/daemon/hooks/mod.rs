@@ -15,6 +15,7 @@ mod begin;
 mod book;
 mod end;
 mod excerpt;
+mod last;
 mod shell;
 mod take;
 mod tools;
@@ -37,6 +38,7 @@ use wk_sources::{
     tmux::Agent,
 };
 
+pub(crate) use self::last::last_heard;
 use self::take::Taker;
 use super::core::{AGAIN, Core};
 use crate::config::Settings;
@@ -132,7 +134,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
         match taken {
             Err(JournalError::Closed) => return,
             Err(error) => tracing::error!(%error, "an event of hooks was lost"),
-            Ok(()) => {}
+            Ok(()) => taker.pass_on(),
         }
     }
 }

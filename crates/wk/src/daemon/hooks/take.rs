@@ -1,6 +1,6 @@
 //! Turns what is told into events.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
 use wk_model::{
@@ -15,8 +15,12 @@ use super::{
     book::Book,
     end::Ending,
     excerpt::Excerpts,
+    last::LastHeard,
 };
-use crate::daemon::core::{Core, draft};
+use crate::daemon::{
+    core::{Core, draft},
+    tokens::Heard,
+};
 
 /// Events in which an earlier daemon's open uses of tools are looked for.
 const TOOL_EVENTS: usize = 10_000;
@@ -31,6 +35,9 @@ pub(super) struct Taker {
     pub(super) watched: BTreeMap<(u32, u64), ProcessId>,
     /// Ends that are about to be journalled, by when.
     pub(super) endings: Vec<(Instant, Ending)>,
+    /// What whoever counts tokens is to hear once it is journalled.
+    pub(super) heard: Vec<Heard>,
+    pub(super) last: LastHeard,
 }
 
 /// One call, and what all its events have in common.
@@ -60,7 +67,8 @@ impl Call<'_> {
 impl Taker {
     pub(super) fn new(core: Arc<Core>, ended: mpsc::Sender<Gone>) -> Self {
         let (book, watched, endings) = (Book::default(), BTreeMap::new(), Vec::new());
-        Self { core, book, ended, watched, endings }
+        let (heard, last) = (Vec::new(), LastHeard::new(&core.places.state));
+        Self { core, book, ended, watched, endings, heard, last }
     }
 
     /// Takes up one record; what is to be journalled goes behind `drafts`.
@@ -104,7 +112,17 @@ impl Taker {
         let change = self.change(call.told.at, agent, session_id);
         drafts.push(call.draft(session_id, change));
         if let Some(session_id) = session_id {
+            let transcript = agent.transcript.as_ref().map(PathBuf::from);
+            self.heard.push(Heard { session_id, transcript, ended: false });
             self.follow(call, agent, session_id, drafts);
+        }
+        self.last.note(&agent.agent);
+    }
+
+    /// Whoever counts tokens hears what was journalled.
+    pub(super) fn pass_on(&mut self) {
+        for heard in self.heard.drain(..) {
+            self.core.tokens.tell(heard);
         }
     }
 
@@ -121,7 +139,7 @@ impl Taker {
                     tool: tool.clone(),
                     tool_use_id: use_id.clone(),
                     agent_id: subagent,
-                    input: excerpts.payload(input),
+                    input: excerpts.input(input),
                 }))
             }
             Fact::ToolEnds { tool, use_id, outcome, duration_ms, error, output } => {
@@ -136,8 +154,8 @@ impl Taker {
                     agent_id: subagent,
                     outcome: *outcome,
                     duration_ms: paired.or(*duration_ms),
-                    error: error.as_ref().map(|error| excerpts.message(error)),
-                    output: excerpts.payload(output),
+                    error: error.as_ref().and_then(|error| excerpts.error(error)),
+                    output: excerpts.output(output),
                 }))
             }
             Fact::Prompt(text) => Change::Prompt(Prompt { prompt: excerpts.prompt(text) }),
@@ -147,7 +165,7 @@ impl Taker {
             Fact::PermissionWait { tool, message } => Change::PermissionWaited(PermissionWaited {
                 tool: tool.clone(),
                 agent_id: subagent,
-                message: message.as_ref().map(|message| excerpts.message(message)),
+                message: message.as_ref().and_then(|message| excerpts.permission(message)),
             }),
             Fact::SubagentBegins(subagent) => Change::SubagentStarted(subagent.clone()),
             Fact::SubagentEnds(subagent) => Change::SubagentFinished(subagent.clone()),
@@ -176,6 +194,9 @@ impl Taker {
                 let entry = self.book.get_mut(session_id);
                 let child = entry.and_then(|entry| entry.subagents.remove(&subagent.agent_id));
                 if let Some(child) = child {
+                    let path = agent.payload.get("agent_transcript_path");
+                    let transcript = path.and_then(|path| path.as_str()).map(PathBuf::from);
+                    self.heard.push(Heard { session_id: child, transcript, ended: false });
                     self.close(child, call.told.at, drafts);
                 }
             }

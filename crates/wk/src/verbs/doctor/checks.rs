@@ -34,6 +34,7 @@ pub(super) async fn all(context: &Context) -> Vec<Finding> {
     findings.push(host::pidfd());
     findings.push(witness(&places.config).await);
     findings.extend(host::linger());
+    findings.extend(super::hooks::all(&places.state));
     findings.push(terminal());
     findings
 }

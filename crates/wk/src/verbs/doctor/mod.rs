@@ -1,6 +1,7 @@
 //! `wk doctor`: what works on this machine, and what to do where something does not.
 
 mod checks;
+mod hooks;
 mod host;
 
 use std::io::Write;
