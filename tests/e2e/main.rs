@@ -37,5 +37,6 @@ mod tcp;
 mod templates;
 mod tmux;
 mod tokens;
+mod tracking;
 mod waiting;
 mod witness;

@@ -19,6 +19,7 @@ mod session;
 mod stats;
 mod tmux;
 mod token;
+mod track;
 mod why;
 
 pub use analytics::{Analytics, AnalyticsNumbers, AnalyticsQuery, AnalyticsRow};
@@ -40,6 +41,10 @@ pub use session::{Health, LargestProcess, Limit, Limits, Recording, SessionView}
 pub use stats::{Stats, StatsGroup, StatsNumbers, StatsQuery};
 pub use tmux::{RepairTmux, TmuxRepaired, TmuxServerView};
 pub use token::{CreateToken, NewToken, TokenView};
+pub use track::{
+    Faults, TrackEnd, TrackEndRequest, TrackEnvironment, TrackHeartbeat, TrackHeartbeatRequest,
+    TrackStart, TrackStartRequest, TrackStatus, TrackUser, Tracked,
+};
 pub use why::{Death, DeathsQuery, Pattern, Patterns, Why, WhyQuery};
 
 /// The header that makes a retried `POST /api/sessions` start one session.

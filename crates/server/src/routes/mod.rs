@@ -23,6 +23,7 @@ mod stop;
 mod stream;
 mod tmux;
 mod tokens;
+mod track;
 mod wait;
 mod why;
 
@@ -57,7 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn router(app: App) -> Router {
-    use Access::{Admin, Delete, Look, Public, Read, Record, Write};
+    use Access::{Admin, Delete, Inside, Look, Public, Read, Record, Write};
     let create = post(create::create).layer(DefaultBodyLimit::max(MAX_CREATE_BYTES));
     let api = Table::new(&app.gate)
         .route("/sessions", Look, get(list::list))
@@ -99,6 +100,10 @@ pub(crate) fn router(app: App) -> Router {
         .route("/listener/restart", Admin, post(listener::restart))
         .route("/tokens", Admin, get(tokens::list).post(tokens::create))
         .route("/tokens/{token}", Admin, delete(tokens::revoke))
+        .route("/sessions/{session}/end", Write, post(track::end_record))
+        .route("/track/start", Inside, post(track::start))
+        .route("/track/end", Inside, post(track::end))
+        .route("/track/heartbeat", Inside, post(track::heartbeat))
         .router()
         .layer(DefaultBodyLimit::max(MAX_BODY));
     let outside = Table::new(&app.gate)

@@ -29,6 +29,7 @@ use super::{
     hooks::Hooks,
     queue::Queue,
     tmux::Tmux,
+    track::Pulses,
     turns::{Turn, Turns},
     witness::Desk,
 };
@@ -78,6 +79,8 @@ pub(super) struct Core {
     pub(super) hooks: Hooks,
     gate: Gate,
     listener: Listener,
+    /// Heartbeats of tracked shells.
+    pub(super) pulses: Pulses,
 }
 
 impl Core {
@@ -116,6 +119,7 @@ impl Core {
             hooks: Hooks::default(),
             gate,
             listener,
+            pulses: Pulses::default(),
         }
     }
 
@@ -127,6 +131,7 @@ impl Core {
         self.tmux.set_options(&settings);
         self.gate.set(gate::policy(&settings));
         let listen = settings.server.listen;
+        self.pulses.wake();
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         super::hooks::save_settings(self);
         self.upkeep.wake();

@@ -36,6 +36,7 @@ mod salvage;
 mod sinks;
 mod stop;
 mod tmux;
+mod track;
 mod turns;
 mod witness;
 mod working_directory;
@@ -149,6 +150,7 @@ async fn watch(
     tokio::spawn(autopsy::run(core.clone(), ending.clone()));
     let tmux = tokio::spawn(tmux::run(core.clone(), board.clone(), ending.clone()));
     let hooks = tokio::spawn(hooks::run(core.clone(), ending.clone()));
+    tokio::spawn(track::run(core.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     witness::first_try(&core).await;
     say_ready(ready);
