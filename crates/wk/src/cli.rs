@@ -11,8 +11,8 @@ use crate::{
     context::Context,
     verbs::{
         analytics, attach, clean, completions, config, daemon, deaths, doctor, end, events, health,
-        instances, logs, ls, man, play, restart, rm, run, screen, send, session_id, show, signal,
-        stats, stop, templates, tmux, token, wait, why, witness,
+        instances, logs, ls, man, mcp, play, restart, rm, run, screen, send, session_id, show,
+        signal, stats, stop, templates, tmux, token, wait, why, witness,
     },
 };
 
@@ -90,6 +90,7 @@ enum Verb {
     Witness(witness::WitnessArgs),
     Tmux(tmux::TmuxArgs),
     Token(token::TokenArgs),
+    Mcp(mcp::McpArgs),
     Daemon(daemon::DaemonArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
@@ -160,6 +161,7 @@ async fn dispatch(context: &Context, verb: Verb, out: &mut impl Write) -> anyhow
         Verb::Witness(args) => witness::run(context, args, out).await,
         Verb::Tmux(args) => tmux::run(context, args, out).await,
         Verb::Token(args) => token::run(context, args, out).await,
+        Verb::Mcp(args) => mcp::run(context, args, out).await,
         Verb::Daemon(args) => daemon::run(context, args, out).await,
         Verb::Doctor(args) => doctor::run(context, args, out).await,
         Verb::Config(args) => config::run(context, args, out).await,

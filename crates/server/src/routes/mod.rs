@@ -34,7 +34,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
-    routing::{delete, get, post},
+    routing::{any_service, delete, get, post},
 };
 use serde::de::DeserializeOwned;
 use tokio::{sync::oneshot, time::timeout};
@@ -106,6 +106,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/track/heartbeat", Inside, post(track::heartbeat))
         .router()
         .layer(DefaultBodyLimit::max(MAX_BODY));
+    let backend = wk_mcp::Backend::Routes(api.clone().with_state(app.clone()));
+    let mcp = any_service(wk_mcp::http(backend, &app.ending));
     let outside = Table::new(&app.gate)
         .route("/health", Public, get(alive::alive))
         .route("/healthz", Public, get(alive::alive))
@@ -113,6 +115,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/events/recent", Look, get(collector::recent))
         .route("/events/filter-options", Look, get(collector::options))
         .route("/stream", Look, get(stream::stream))
+        .route("/mcp", Inside, mcp)
         .router();
     outside
         .nest("/api", api)
