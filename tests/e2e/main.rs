@@ -22,6 +22,7 @@ mod journal;
 mod lifecycle;
 mod limits;
 mod listing;
+mod mcp;
 mod on_finish;
 mod programs;
 mod queue;

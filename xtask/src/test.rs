@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, run as run_command, succeeds},
-    lint, packages,
+    lint, mcp, packages,
     steps::Steps,
 };
 
@@ -17,6 +17,7 @@ pub(crate) fn run() -> Result<()> {
     steps.step("examples in documentation", || {
         run_command(&mut cargo("test --workspace --doc --locked --quiet"))
     })?;
+    steps.step("the official MCP client", mcp::client)?;
     // Last, so that the runner's summary is what one sees.
     steps.step("tests", || {
         if succeeds(&mut cargo("nextest --version")) {

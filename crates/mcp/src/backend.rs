@@ -55,11 +55,7 @@ impl Backend {
     }
 }
 
-async fn ask_routes(
-    router: &Router,
-    from: Option<&Parts>,
-    ask: Ask,
-) -> Result<Answered, Problem> {
+async fn ask_routes(router: &Router, from: Option<&Parts>, ask: Ask) -> Result<Answered, Problem> {
     let most = ask.most;
     let request = request(from, ask).map_err(|error| internal(error.to_string()))?;
     let answer = router.clone().oneshot(request).await.map_err(|never| match never {})?;

@@ -51,9 +51,11 @@ fn fault(name: &str, property: &Value, value: &Value) -> Option<String> {
         return Some(format!("`{name}` must be {}, not {}", article(wanted), shown(value)));
     }
     if let Some(items) = property.get("items")
-        && let Some(bad) = value.as_array().into_iter().flatten().find_map(|item| {
-            fault(&format!("{name}[]"), items, item)
-        })
+        && let Some(bad) = value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find_map(|item| fault(&format!("{name}[]"), items, item))
     {
         return Some(bad);
     }

@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_recording_is_cut_at_a_line() {
-        let answered = Answered { bytes: b"one\ntwo\nthr".as_slice().into(), more: false, cut: true };
+        let answered =
+            Answered { bytes: b"one\ntwo\nthr".as_slice().into(), more: false, cut: true };
         let contents = contents("u", Part::Recording, &answered);
         let text = serde_json::to_value(contents).unwrap();
         assert_eq!((&text["text"], &text["mimeType"]), (&json!("one\ntwo\n"), &json!(CAST)));

@@ -8,18 +8,15 @@ use super::{Faults, fields::Fields};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackHeartbeat {
     pub session_id: String,
-    /// Who sends it, where that is said with the event.
-    pub token: Option<String>,
 }
 
 impl TrackHeartbeat {
     /// Reads what a client sent.
     pub fn read(value: &Value) -> Result<Self, Faults> {
         let mut fields = Fields::of(value);
-        let heartbeat = Self {
-            session_id: fields.text("session_id", 100),
-            token: fields.optional_text("token", 8192),
-        };
+        let heartbeat = Self { session_id: fields.text("session_id", 100) };
+        // Whoever listens has looked at it.
+        fields.optional_text("token", 8192);
         if fields.faults.is_empty() { Ok(heartbeat) } else { Err(fields.faults) }
     }
 }

@@ -30,8 +30,6 @@ pub struct TrackStart {
     pub heartbeat: bool,
     /// Clock ticks after boot at which the process began, where the client knows.
     pub process_start_time: Option<u64>,
-    /// Who sends it, where that is said with the event.
-    pub token: Option<String>,
 }
 
 impl TrackStart {
@@ -66,8 +64,9 @@ impl TrackStart {
             metadata: fields.metadata("metadata"),
             heartbeat: fields.flag("heartbeat"),
             process_start_time: fields.optional_number("process_start_time"),
-            token: fields.optional_text("token", 8192),
         };
+        // Whoever listens has looked at it.
+        fields.optional_text("token", 8192);
         if fields.faults.is_empty() { Ok(start) } else { Err(fields.faults) }
     }
 }
@@ -101,7 +100,7 @@ mod tests {
         assert_eq!(start.timestamp.to_string(), "2026-02-06T10:30:00.000Z");
         assert_eq!((start.pid, start.username.as_str()), (12345, "les"));
         assert_eq!(start.working_directory.as_deref(), Some("/work"));
-        assert!(start.metadata.is_empty() && !start.heartbeat && start.token.is_none());
+        assert!(start.metadata.is_empty() && !start.heartbeat);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Manner, Shape, Spec, arguments, session, session_argument, some_object, tool, without};
+use super::{
+    Manner, Shape, Spec, arguments, session, session_argument, some_object, tool, without,
+};
 use crate::ask::Ask;
 
 pub(super) fn specs() -> [Spec; 3] {
@@ -34,7 +36,8 @@ fn end() -> Spec {
 
 fn run() -> Spec {
     let text = |description: &str| json!({"type": "string", "description": description});
-    let number = |description: &str| json!({"type": "integer", "minimum": 0, "description": description});
+    let number =
+        |description: &str| json!({"type": "integer", "minimum": 0, "description": description});
     let properties = json!({
         "command": {
             "type": "array",

@@ -92,7 +92,8 @@ fn show() -> Spec {
         output,
         Manner::Reads,
     );
-    let plan = |arguments: &Map<String, Value>| Ok(Ask::get(format!("/sessions/{}", session(arguments))));
+    let plan =
+        |arguments: &Map<String, Value>| Ok(Ask::get(format!("/sessions/{}", session(arguments))));
     Spec { tool, plan, shape: Shape::Object, checked_there: false }
 }
 
@@ -158,11 +159,14 @@ mod tests {
         let mut found = ask.query;
         found.sort();
         assert_eq!(found, query);
-        let answered = Answered {
-            bytes: br#"[{"session_id":"a","memory_bytes":7,"verdict":{"cause":"killed"}}]"#.as_slice().into(),
-            more: true,
-            cut: false,
-        };
+        let answered =
+            Answered {
+                bytes: br#"[{"session_id":"a","memory_bytes":7,"verdict":{"cause":"killed"}}]"#
+                    .as_slice()
+                    .into(),
+                more: true,
+                cut: false,
+            };
         let told = shape(&Map::new(), &answered).structured_content.unwrap();
         assert_eq!(told["more"], json!(true));
         assert_eq!(told["sessions"][0]["cause"], json!("killed"));

@@ -41,7 +41,12 @@ enum Shape {
 
 /// All of them.
 pub(crate) static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
-    track::specs().into_iter().chain(look::specs()).chain(act::specs()).chain(numbers::specs()).collect()
+    track::specs()
+        .into_iter()
+        .chain(look::specs())
+        .chain(act::specs())
+        .chain(numbers::specs())
+        .collect()
 });
 
 /// The tool of this name.
@@ -96,7 +101,7 @@ fn tool(
     output: Value,
     manner: Manner,
 ) -> Tool {
-    let annotations = ToolAnnotations::with_title(ToolAnnotations::new(), title).open_world(false);
+    let annotations = ToolAnnotations::with_title(title).open_world(false);
     let annotations = match manner {
         Manner::Reads => annotations.read_only(true),
         Manner::Records => annotations.read_only(false).destructive(false).idempotent(true),
@@ -146,9 +151,9 @@ fn session(arguments: &Map<String, Value>) -> String {
 
 /// Arguments without some of them.
 fn without(arguments: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    let rest = arguments.iter().filter(|(name, value)| {
-        !names.contains(&name.as_str()) && !value.is_null()
-    });
+    let rest = arguments
+        .iter()
+        .filter(|(name, value)| !names.contains(&name.as_str()) && !value.is_null());
     rest.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -159,10 +164,22 @@ mod tests {
     #[test]
     fn every_tool_has_schemas_and_says_how_it_behaves() {
         let names: Vec<_> = ALL.iter().map(|spec| spec.tool.name.as_ref()).collect();
-        assert_eq!(names, [
-            "track_session_start", "track_session_end", "list_sessions", "show_session", "why",
-            "end_session", "run_session", "stop_session", "health", "analytics",
-        ]);
+        assert_eq!(
+            names,
+            [
+                "track_session_start",
+                "track_session_end",
+                "track_session_heartbeat",
+                "list_sessions",
+                "show_session",
+                "why",
+                "end_session",
+                "run_session",
+                "stop_session",
+                "health",
+                "analytics",
+            ]
+        );
         for Spec { tool, .. } in ALL.iter() {
             let name = &tool.name;
             assert_eq!(tool.input_schema["type"], "object", "{name}");
@@ -187,7 +204,10 @@ mod tests {
             spec.plan(arguments.as_object().unwrap()).unwrap().path
         };
         assert_eq!(plan("28t5cy4tqkff"), "/sessions/28t5cy4tqkff");
-        assert_eq!(plan("../../daemon/stop?x=1"), "/sessions/%2E%2E%2F%2E%2E%2Fdaemon%2Fstop%3Fx%3D1");
+        assert_eq!(
+            plan("../../daemon/stop?x=1"),
+            "/sessions/%2E%2E%2F%2E%2E%2Fdaemon%2Fstop%3Fx%3D1"
+        );
         let error = spec.plan(&Map::new()).unwrap_err();
         assert!(error.contains("`session` is missing"), "{error}");
     }

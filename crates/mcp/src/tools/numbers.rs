@@ -45,8 +45,7 @@ fn analytics() -> Spec {
         some_object(json!({})),
         Manner::Reads,
     );
-    let plan = |arguments: &Map<String, Value>| {
-        Ok(Ask::get("/stats").query(&without(arguments, &[])))
-    };
+    let plan =
+        |arguments: &Map<String, Value>| Ok(Ask::get("/stats").query(&without(arguments, &[])));
     Spec { tool, plan, shape: Shape::Object, checked_there: false }
 }

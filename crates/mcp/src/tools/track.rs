@@ -1,7 +1,8 @@
-//! `track_session_start` and `track_session_end`: shells that tell of themselves.
+//! `track_session_start` and `track_session_end`: shells that tell of themselves. And
+//! `track_session_heartbeat`, for those that run elsewhere and say so every minute.
 //!
-//! Their names, arguments and answers are fixed: programs of others use them. What goes wrong
-//! is part of the answer.
+//! The names, arguments and answers of the first two are fixed: programs of others use them.
+//! What goes wrong is part of the answer.
 
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value, json};
@@ -10,8 +11,8 @@ use wk_api::{Problem, TrackStatus, Tracked, problem_type};
 use super::{Manner, Shape, Spec, some_object, tool};
 use crate::{ask::Ask, backend::Answered, outcome::data};
 
-pub(super) fn specs() -> [Spec; 2] {
-    [start(), end()]
+pub(super) fn specs() -> [Spec; 3] {
+    [start(), end(), heartbeat()]
 }
 
 fn start() -> Spec {
@@ -51,6 +52,27 @@ fn end() -> Spec {
     Spec { tool, plan, shape: Shape::Tracked, checked_there: true }
 }
 
+fn heartbeat() -> Spec {
+    let input = json!({
+        "type": "object",
+        "properties": {
+            "session_id": {"type": "string", "description": "what the start was answered with"},
+            "token": token(),
+        },
+        "required": ["session_id"],
+    });
+    let tool = tool(
+        ("track_session_heartbeat", "Say that a shell lives"),
+        "Tell that a shell session lives: every minute, where its start said `heartbeat`. One \
+         that runs elsewhere and is silent for 5 minutes is taken for gone.",
+        input,
+        answer(&["tracked", "ended", "not_found", "error"]),
+        Manner::Records,
+    );
+    let plan = |arguments: &Map<String, Value>| Ok(told("/track/heartbeat", arguments));
+    Spec { tool, plan, shape: Shape::Tracked, checked_there: true }
+}
+
 fn told(path: &str, arguments: &Map<String, Value>) -> Ask {
     let token = arguments.get("token").and_then(Value::as_str);
     // What no header can hold is no token; whoever is asked says so.
@@ -60,12 +82,8 @@ fn told(path: &str, arguments: &Map<String, Value>) -> Ask {
 }
 
 fn start_schema() -> Value {
-    let line = |longest: u32, description: &str| {
-        json!({"type": "string", "maxLength": longest, "description": description})
-    };
-    let maybe = |longest: u32, description: &str| {
-        json!({"type": ["string", "null"], "maxLength": longest, "description": description})
-    };
+    let line = |longest: u32, description: &str| json!({"type": "string", "maxLength": longest, "description": description});
+    let maybe = |longest: u32, description: &str| json!({"type": ["string", "null"], "maxLength": longest, "description": description});
     let user = json!({
         "type": "object",
         "description": "whose shell it is",

@@ -46,7 +46,7 @@ pub(crate) async fn heartbeat(
     Body(told): Body<Value>,
 ) -> Result<Json<Tracked>, Failure> {
     let verified = may_record(&app, identity, token(&told))?;
-    let TrackHeartbeat { session_id, .. } = TrackHeartbeat::read(&told).map_err(wrong)?;
+    let TrackHeartbeat { session_id } = TrackHeartbeat::read(&told).map_err(wrong)?;
     let told = session_id.clone();
     let beat = |answer| Order::Heartbeat { session_id: told, verified, answer };
     let status = order(&app, beat).await?;
