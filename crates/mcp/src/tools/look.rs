@@ -43,6 +43,8 @@ fn list() -> Spec {
         "active": flag("only sessions that have not ended"),
         "failed": flag("only sessions that failed or ran into a time limit"),
         "kind": text("command, agent, tmux, shell; several with commas"),
+        "type": text("a kind, `admin_shell`, or what a shell is, e.g. bash"),
+        "incomplete": flag("only shells whose end was never heard"),
         "agent_id": text("the agent"),
         "component": text("the component"),
         "user": text("the user's name"),
