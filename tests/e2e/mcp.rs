@@ -108,6 +108,8 @@ async fn what_is_no_request_is_refused_and_nothing_breaks() {
         let answer = post(&wk, ACCEPT, body).await;
         let shown: String = body.chars().take(40).collect();
         assert!((400..500).contains(&answer.status), "{shown}: {} {}", answer.status, answer.head);
+        let code = answer.json()["error"]["code"].as_i64();
+        assert!([Some(-32700), Some(-32600)].contains(&code), "{shown}: {}", answer.json());
     }
     // Clients must be ready for either kind of answer, and send JSON.
     for accept in ["", "Accept: text/html\r\n", "Accept: application/json\r\n"] {

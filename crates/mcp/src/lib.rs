@@ -11,6 +11,7 @@
 mod ask;
 mod backend;
 mod check;
+mod front;
 mod outcome;
 mod resources;
 mod server;
@@ -19,4 +20,4 @@ mod transport;
 
 pub use backend::Backend;
 pub use server::Server;
-pub use transport::{HttpService, http, stdio};
+pub use transport::{http, stdio};

@@ -4,7 +4,8 @@ use axum::http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, ErrorCode, Implementation,
+        CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
+        Implementation,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
         ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities,
         ServerConfig, Tool,
@@ -19,6 +20,17 @@ use crate::{Backend, outcome, resources, tools};
 const INSTRUCTIONS: &str = "Watchkeeper keeps watch over agent and terminal sessions. Tell of a \
     shell with track_session_start and track_session_end; find sessions with list_sessions, look \
     at one with show_session, and ask why it ended with why.";
+
+/// Methods that we have: what the library does not read as one of them has wrong parameters.
+const METHODS: [&str; 7] = [
+    "initialize",
+    "server/discover",
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+];
 
 /// The server of one connection, or of one request.
 #[derive(Clone, Debug)]
@@ -69,6 +81,21 @@ impl ServerHandler for Server {
             Err(fault) => outcome::error(fault),
         };
         Ok(result.into())
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let shown: String = request.method.chars().take(80).collect();
+        let shown = shown.escape_debug();
+        if METHODS.contains(&request.method.as_str()) {
+            let detail = format!("the parameters of `{shown}` are not as the protocol has them");
+            return Err(ErrorData::invalid_params(detail, None));
+        }
+        let detail = format!("there is no method `{shown}`");
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, detail, None))
     }
 
     async fn list_resource_templates(

@@ -2,6 +2,11 @@
 
 use std::{io, sync::Arc};
 
+use axum::{
+    body::Body,
+    extract::Request,
+    routing::{MethodRouter, post},
+};
 use rmcp::{
     ServiceExt,
     transport::{
@@ -14,25 +19,32 @@ use rmcp::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Backend, Server};
+use crate::{Backend, Server, front};
 
-/// The most bytes that a request may have.
-const MAX_REQUEST: usize = 1 << 20;
-
-/// To be nested at `/mcp`.
-pub type HttpService = StreamableHttpService<Server, NeverSessionManager>;
-
-/// Streamable HTTP. Each request stands for itself and is answered in JSON. Host and Origin are
-/// looked at by whoever takes connections.
-pub fn http(backend: Backend, ending: &CancellationToken) -> HttpService {
+/// Streamable HTTP, for a path of its own. Each request stands for itself and is answered in
+/// JSON. Host and Origin are looked at by whoever takes connections.
+pub fn http<S>(backend: Backend, ending: &CancellationToken) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .disable_allowed_hosts()
-        .with_max_request_body_bytes(MAX_REQUEST)
+        .with_max_request_body_bytes(front::MAX_REQUEST)
         .with_cancellation_token(ending.child_token());
     let make = move || Ok(Server::new(backend.clone()));
-    StreamableHttpService::new(make, Arc::new(NeverSessionManager::default()), config)
+    let service =
+        StreamableHttpService::new(make, Arc::new(NeverSessionManager::default()), config);
+    post(move |request: Request| {
+        let service = service.clone();
+        async move {
+            match front::receive(request).await {
+                Ok(request) => service.handle(request).await.map(Body::new),
+                Err(answer) => *answer,
+            }
+        }
+    })
 }
 
 /// Lines of JSON, until `read` ends.
@@ -41,7 +53,8 @@ pub async fn stdio(
     read: impl AsyncRead + Send + Unpin + 'static,
     write: impl AsyncWrite + Send + Unpin + 'static,
 ) -> io::Result<()> {
-    let transport = AsyncRwTransport::new_server(read, write).with_max_line_length(MAX_REQUEST);
+    let transport =
+        AsyncRwTransport::new_server(read, write).with_max_line_length(front::MAX_REQUEST);
     let running = match Server::new(backend).serve(transport).await {
         Ok(running) => running,
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -214,6 +214,21 @@ async def over_http(url, token):
         ):
             await refused(client, name, arguments, "token")
         print("lets nobody in who shows no token")
+        await believes(client, token)
+
+
+async def believes(client, token):
+    """What is told with a token is ended with one; it may come as an argument."""
+    told = await call(client, "track_session_start", start_event(token=token))
+    assert told["status"] == "tracked", told
+    end = {"session_id": told["session_id"], "timestamp": BEGAN.isoformat()}
+    refusal = await call(client, "track_session_end", end)
+    assert refusal["status"] == "error" and "needs one" in refusal["error"], refusal
+    told = await call(client, "track_session_end", {**end, "token": token})
+    assert told["status"] == "ended", told
+    told = await call(client, "track_session_start", start_event(token="wrong"))
+    assert told["status"] == "error" and "token" in told["error"], told
+    print("believes tokens")
 
 
 async def over_stdio(program):

@@ -34,7 +34,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
-    routing::{any_service, delete, get, post},
+    routing::{delete, get, post},
 };
 use serde::de::DeserializeOwned;
 use tokio::{sync::oneshot, time::timeout};
@@ -107,7 +107,7 @@ pub(crate) fn router(app: App) -> Router {
         .router()
         .layer(DefaultBodyLimit::max(MAX_BODY));
     let backend = wk_mcp::Backend::Routes(api.clone().with_state(app.clone()));
-    let mcp = any_service(wk_mcp::http(backend, &app.ending));
+    let mcp = wk_mcp::http(backend, &app.ending);
     let outside = Table::new(&app.gate)
         .route("/health", Public, get(alive::alive))
         .route("/healthz", Public, get(alive::alive))
