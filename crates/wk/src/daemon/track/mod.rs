@@ -34,12 +34,20 @@ pub(super) use self::{
 
 /// Runs until the daemon ends: takes up what an earlier one knew, and listens for hearts.
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
-    for session in core.journal.live() {
+    for session in core.journal.live().iter().filter(|session| is_tracked(session)) {
         if let Some(reported) = &session.created.reported {
-            follow(&core, &session, reported);
+            follow(&core, session, reported);
         }
     }
     pulse::listen(core, ending).await;
+}
+
+/// Begins the key that a session has from the event that it began with.
+const KEY: &str = "track/";
+
+/// Whether a session is one of those that this is about: hooks tell of shells, too.
+pub(super) fn is_tracked(session: &Session) -> bool {
+    session.created.idempotency_key.as_deref().is_some_and(|key| key.starts_with(KEY))
 }
 
 /// Sees to it that the end of a living session is heard, as far as that can be.

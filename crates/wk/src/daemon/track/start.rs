@@ -9,7 +9,7 @@ use wk_model::{Created, Kind, ProcessId, RecoveryOptions, Reported, Session, Ses
 use wk_server::{TrackOrder, conflict, internal};
 use wk_sources::leftovers::describe;
 
-use super::{drafts, follow, identity, metadata, moment};
+use super::{KEY, drafts, follow, identity, metadata, moment};
 use crate::daemon::{
     core::{Core, failed},
     create::new_id,
@@ -24,7 +24,7 @@ pub(in crate::daemon) async fn start(
     order: TrackOrder,
 ) -> Result<Arc<Session>, Problem> {
     let TrackOrder { start, verified } = order;
-    let key = format!("track/{}", start.event_id);
+    let key = format!("{KEY}{}", start.event_id);
     if let Some(session_id) = core.journal.by_idempotency_key(&key).map_err(failed)? {
         return session(core, session_id);
     }
