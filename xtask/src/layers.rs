@@ -44,6 +44,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ("wk-hook", &["tokio", "mio", "rusqlite", "hyper", "axum", "clap"]),
     ("wk-api", RUNTIME_AND_DATABASE),
     ("wk-client", &["rusqlite", "axum"]),
+    ("wk-mcp", &["rusqlite", "clap"]),
     ("wk-journal", &["hyper", "axum"]),
     ("wk-sources", &["rusqlite", "hyper", "axum"]),
     ("wk-sinks", &["axum", "clap"]),

@@ -12,6 +12,7 @@ mod fuzz;
 mod layers;
 mod licence;
 mod lint;
+mod mcp;
 mod metadata;
 mod packages;
 mod python;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, run as run_command, succeeds},
-    lint, packages, python,
+    lint, mcp, packages, python,
     steps::Steps,
 };
 
@@ -18,6 +18,7 @@ pub(crate) fn run() -> Result<()> {
         run_command(&mut cargo("test --workspace --doc --locked --quiet"))
     })?;
     python::test(&mut steps)?;
+    steps.step("the official MCP client", mcp::client)?;
     // Last, so that the runner's summary is what one sees.
     steps.step("tests", || {
         if succeeds(&mut cargo("nextest --version")) {

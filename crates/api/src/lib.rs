@@ -20,6 +20,7 @@ mod stats;
 mod tmux;
 mod token;
 mod tools;
+mod track;
 mod why;
 
 pub use analytics::{Analytics, AnalyticsNumbers, AnalyticsQuery, AnalyticsRow};
@@ -43,6 +44,10 @@ pub use tmux::{RepairTmux, TmuxRepaired, TmuxServerView};
 pub use token::{CreateToken, NewToken, TokenView};
 pub use tools::{
     MarkView, Timeline, TimelineLane, TimelineQuery, ToolUseView, ToolView, ToolsQuery,
+};
+pub use track::{
+    Faults, TrackEnd, TrackEndRequest, TrackEnvironment, TrackHeartbeat, TrackHeartbeatRequest,
+    TrackStart, TrackStartRequest, TrackStatus, TrackUser, Tracked,
 };
 pub use why::{Death, DeathsQuery, Pattern, Patterns, Why, WhyQuery};
 

@@ -154,7 +154,7 @@ impl Client {
         utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,

@@ -6,9 +6,11 @@
 mod client;
 mod error;
 mod places;
+mod raw;
 mod sse;
 
 pub use client::{AttachStream, Client};
 pub use error::ClientError;
 pub use places::{BadPlace, Places};
+pub use raw::RawAnswer;
 pub use sse::{SseEvent, SseStream};

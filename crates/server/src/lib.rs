@@ -25,7 +25,7 @@ mod whole;
 pub use collector::{Collector, kept_events};
 pub use error::{Failure, bad_request, conflict, internal, not_found, unreachable};
 pub use listener::{ADDRESS_FILE, Listener, ListenerTask, Switch};
-pub use order::{Answer, CreateOrder, Order};
+pub use order::{Answer, CreateOrder, Order, TrackOrder};
 pub use readers::{Readers, Reading};
 pub use serve::{App, serve};
 pub use sessions::{Board, Sessions};

@@ -59,6 +59,10 @@ use wk_api as api;
         tokens,
         create_token,
         revoke_token,
+        track_start,
+        track_end,
+        track_heartbeat,
+        end_record,
     ),
     components(schemas(api::EventView, api::OutputChunk, api::Problem))
 )]
@@ -75,6 +79,22 @@ macro_rules! routes {
 }
 
 routes! {
+    /// Tell that a shell has begun. The same `event_id` is the same session.
+    #[utoipa::path(post, path = "/api/track/start", request_body = api::TrackStartRequest,
+        responses((status = 200, body = api::Tracked), (status = "4XX", body = api::Problem)))]
+    track_start;
+    /// Tell that a shell is over.
+    #[utoipa::path(post, path = "/api/track/end", request_body = api::TrackEndRequest,
+        responses((status = 200, body = api::Tracked), (status = "4XX", body = api::Problem)))]
+    track_end;
+    /// Tell that a shell lives: every minute, where its start said so.
+    #[utoipa::path(post, path = "/api/track/heartbeat", request_body = api::TrackHeartbeatRequest,
+        responses((status = 200, body = api::Tracked), (status = "4XX", body = api::Problem)))]
+    track_heartbeat;
+    /// Close the record of a tracked shell whose end was never heard.
+    #[utoipa::path(post, path = "/api/sessions/{session}/end", params(("session" = String, Path)),
+        responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]
+    end_record;
     /// List the tmux servers of this user, and what is watched.
     #[utoipa::path(get, path = "/api/tmux",
         responses((status = 200, body = Vec<api::TmuxServerView>), (status = "4XX", body = api::Problem)))]

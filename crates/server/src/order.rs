@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::{net::UnixStream, sync::oneshot};
 use wk_api::{
     CleanRequest, Cleaned, CreateSession, InstanceView, Problem, TmuxRepaired, TmuxServerView,
+    TrackEnd, TrackStart, TrackStatus,
 };
 use wk_holder::protocol::{AttachRequest, ScreenRequest, SignalTarget};
 use wk_model::{Requester, Session, SessionId};
@@ -18,6 +19,14 @@ pub struct CreateOrder {
     pub request: CreateSession,
     pub idempotency_key: Option<String>,
     pub by: Requester,
+}
+
+/// A shell that a client tells of.
+#[derive(Debug)]
+pub struct TrackOrder {
+    pub start: Box<TrackStart>,
+    /// It is known who tells.
+    pub verified: bool,
 }
 
 /// One thing for the driver to do. It does them side by side.
@@ -100,6 +109,25 @@ pub enum Order {
     RepairTmux {
         socket: Option<PathBuf>,
         answer: Answer<Vec<TmuxRepaired>>,
+    },
+    /// A client tells that a shell has begun.
+    Track(Box<TrackOrder>, Answer<Arc<Session>>),
+    /// A client tells that its shell is over.
+    TrackEnd {
+        end: Box<TrackEnd>,
+        verified: bool,
+        answer: Answer<SessionId>,
+    },
+    /// A client tells that its shell lives; answered by what has become of the session.
+    Heartbeat {
+        session_id: String,
+        verified: bool,
+        answer: Answer<TrackStatus>,
+    },
+    /// Close the record of a reported session whose end was never heard.
+    EndRecord {
+        session_id: SessionId,
+        answer: Answer<()>,
     },
     /// Read the settings again.
     Reload {

@@ -200,7 +200,9 @@ fn health(session: &Session, reading: Option<&Reading>) -> Health {
         conditions.push("unreachable".into());
     }
     let Some(reading) = reading else {
-        let alive = if *reachable { Liveness::Alive } else { Liveness::Unknown };
+        let remote = session.created.reported.as_ref().is_some_and(|reported| reported.remote);
+        let seen = *reachable && !remote;
+        let alive = if seen { Liveness::Alive } else { Liveness::Unknown };
         return Health { alive, conditions, ..Health::default() };
     };
     let word = |trend: Option<Trend>| trend.map(|trend| trend.as_str().to_owned());

@@ -25,6 +25,7 @@ mod timeline;
 mod tmux;
 mod tokens;
 mod tools;
+mod track;
 mod wait;
 mod why;
 
@@ -59,7 +60,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn router(app: App) -> Router {
-    use Access::{Admin, Delete, Look, Public, Read, Record, Write};
+    use Access::{Admin, Delete, Inside, Look, Public, Read, Record, Write};
     let create = post(create::create).layer(DefaultBodyLimit::max(MAX_CREATE_BYTES));
     let api = Table::new(&app.gate)
         .route("/sessions", Look, get(list::list))
@@ -103,8 +104,14 @@ pub(crate) fn router(app: App) -> Router {
         .route("/listener/restart", Admin, post(listener::restart))
         .route("/tokens", Admin, get(tokens::list).post(tokens::create))
         .route("/tokens/{token}", Admin, delete(tokens::revoke))
+        .route("/sessions/{session}/end", Write, post(track::end_record))
+        .route("/track/start", Inside, post(track::start))
+        .route("/track/end", Inside, post(track::end))
+        .route("/track/heartbeat", Inside, post(track::heartbeat))
         .router()
         .layer(DefaultBodyLimit::max(MAX_BODY));
+    let backend = wk_mcp::Backend::Routes(api.clone().with_state(app.clone()));
+    let mcp = wk_mcp::http(backend, &app.ending);
     let outside = Table::new(&app.gate)
         .route("/health", Public, get(alive::alive))
         .route("/healthz", Public, get(alive::alive))
@@ -112,6 +119,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/events/recent", Look, get(collector::recent))
         .route("/events/filter-options", Look, get(collector::options))
         .route("/stream", Look, get(stream::stream))
+        .route("/mcp", Inside, mcp)
         .router();
     outside
         .nest("/api", api)

@@ -212,6 +212,12 @@ pub(crate) const KEYS: &[Key] = &[
         show: |settings| quote(settings.health.on_stale.as_str()),
     },
     Key {
+        section: "health",
+        name: "heartbeat_timeout",
+        set: |settings, raw| put(&mut settings.health.heartbeat_timeout, interval(raw)),
+        show: |settings| quote_span(settings.health.heartbeat_timeout),
+    },
+    Key {
         section: "deaths",
         name: "window",
         set: |settings, raw| put(&mut settings.deaths.window, length(raw)),

@@ -109,6 +109,8 @@ pub(crate) struct HealthSettings {
     /// An uninterruptible sleep of so long is a hang.
     pub hung_after: Duration,
     pub on_stale: OnStale,
+    /// A tracked shell that runs elsewhere and sends heartbeats is gone after so long without.
+    pub heartbeat_timeout: Duration,
 }
 
 /// How deaths are looked into.
@@ -274,6 +276,7 @@ impl Default for HealthSettings {
             stale_after: Some(Duration::from_secs(5 * 60)),
             hung_after: Duration::from_secs(60),
             on_stale: OnStale::Report,
+            heartbeat_timeout: Duration::from_mins(5),
         }
     }
 }

@@ -30,6 +30,7 @@ use super::{
     queue::Queue,
     tmux::Tmux,
     tokens::Counting,
+    track::Pulses,
     turns::{Turn, Turns},
     witness::Desk,
 };
@@ -80,6 +81,8 @@ pub(super) struct Core {
     pub(super) tokens: Counting,
     gate: Gate,
     listener: Listener,
+    /// Heartbeats of tracked shells.
+    pub(super) pulses: Pulses,
 }
 
 impl Core {
@@ -119,6 +122,7 @@ impl Core {
             tokens: Counting::default(),
             gate,
             listener,
+            pulses: Pulses::default(),
         }
     }
 
@@ -130,6 +134,7 @@ impl Core {
         self.tmux.set_options(&settings);
         self.gate.set(gate::policy(&settings));
         let listen = settings.server.listen;
+        self.pulses.wake();
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         super::hooks::save_settings(self);
         self.upkeep.wake();

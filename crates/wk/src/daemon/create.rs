@@ -312,7 +312,7 @@ async fn never_launched(
     recover::journal_end(core, session_id, vec![end]).await.map_err(failed)
 }
 
-fn new_id() -> Result<SessionId, Problem> {
+pub(super) fn new_id() -> Result<SessionId, Problem> {
     Ok(SessionId::from_random(u64::from_le_bytes(random()?)))
 }
 

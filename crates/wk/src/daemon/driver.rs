@@ -17,7 +17,7 @@ use wk_sources::holders::{self, LinkError, Report};
 use super::{
     breakers, cleanup,
     core::{AGAIN, Core, failed},
-    create, lost, recover, stop, tmux,
+    create, lost, recover, stop, tmux, track,
 };
 use crate::config::Settings;
 
@@ -153,6 +153,16 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
         Order::Tmux { answer } => reply(answer, tmux::list(&core).await),
         Order::RepairTmux { socket, answer } => {
             reply(answer, tmux::repair(&core, socket).await);
+        }
+        Order::Track(order, answer) => reply(answer, track::start(&core, *order).await),
+        Order::TrackEnd { end, verified, answer } => {
+            reply(answer, track::end(&core, *end, verified).await);
+        }
+        Order::Heartbeat { session_id, verified, answer } => {
+            reply(answer, track::heartbeat(&core, &session_id, verified));
+        }
+        Order::EndRecord { session_id, answer } => {
+            reply(answer, track::end_record(&core, session_id).await);
         }
         Order::Reload { answer } => reply(answer, reload(&core).await),
         Order::StopDaemon { answer } => {

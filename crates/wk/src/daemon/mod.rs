@@ -37,6 +37,7 @@ mod sinks;
 mod stop;
 mod tmux;
 mod tokens;
+mod track;
 mod turns;
 mod witness;
 mod working_directory;
@@ -152,6 +153,7 @@ async fn watch(
     let tmux = tokio::spawn(tmux::run(core.clone(), board.clone(), ending.clone()));
     let hooks = tokio::spawn(hooks::run(core.clone(), ending.clone()));
     tokio::spawn(tokens::run(core.clone(), ending.clone()));
+    tokio::spawn(track::run(core.clone(), ending.clone()));
     let queue = tokio::spawn(queue::run(core.clone(), ending.clone()));
     witness::first_try(&core).await;
     say_ready(ready);

@@ -58,6 +58,12 @@ pub(super) async fn stop_or_refuse(
     force: bool,
 ) -> Result<(), Problem> {
     let session = known(core, session_id)?;
+    if session.created.reported.is_some() && !session.is_ended() {
+        return Err(conflict(format!(
+            "session {session_id} is a shell that its client told of, and Watchkeeper does not \
+             run it: end it where it runs; `wk end {session_id}` closes its record"
+        )));
+    }
     if session.created.watched {
         return tmux::stop(core, &session, by, force).await;
     }

@@ -266,7 +266,10 @@ impl Intake {
             Change::AttemptStarted(started) => {
                 let owner = Owner { session_id: Some(session_id), held: started.holder.is_some() };
                 for process in [started.process, started.holder].into_iter().flatten() {
-                    self.core.witness.watch(process, owner);
+                    // What a client tells of may be a session's own: that keeps it.
+                    if !self.core.witness.owners().contains_key(&process) {
+                        self.core.witness.watch(process, owner);
+                    }
                 }
             }
             Change::AttemptExited(_) => {

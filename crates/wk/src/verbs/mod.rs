@@ -19,6 +19,7 @@ pub(crate) mod instances;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod play;
 pub(crate) mod restart;
 pub(crate) mod rm;

@@ -57,7 +57,7 @@ pub(super) async fn gather(
     });
     let mut facts: Vec<Fact> = own.iter().filter_map(fact).collect();
     if is_of_tmux(&session) {
-        facts.extend(common(core, ended).iter().filter_map(fact));
+        facts.extend(common(core, ended, &session).iter().filter_map(fact));
     }
     let tmux = tmux::of(core, &session);
     facts.extend(tmux.iter().flat_map(|tmux| tmux::messages(tmux, ended.at)));
@@ -113,14 +113,16 @@ fn is_of_tmux(session: &Session) -> bool {
     session.created.watched || session.created.session_kind == Kind::Tmux
 }
 
-/// Events of no session, near the end.
-fn common(core: &Core, ended: &Ended) -> Vec<Event> {
+/// Events of no session, near the end. What happens to a process that a client told of is
+/// journalled with the session in which it runs.
+fn common(core: &Core, ended: &Ended, session: &Session) -> Vec<Event> {
+    let around = session.created.reported.as_ref().and(session.created.parent_id);
     let after = Seq(core.journal.last().0.saturating_sub(RECENT as u64));
     let kinds = COMMON.iter().map(ToString::to_string).collect();
     let query = EventQuery { after, kinds, ..EventQuery::default() };
     let mut events = core.journal.events(&query).unwrap_or_default();
     events.retain(|event| {
-        event.session_id.is_none()
+        (event.session_id.is_none() || event.session_id == around)
             && event.at.boot == ended.at.boot
             && event.at.boot_ns.saturating_add(BEFORE_NS) >= ended.at.boot_ns
             && event.at.boot_ns <= ended.at.boot_ns.saturating_add(AFTER_NS)

@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wk_journal::JournalError;
 use wk_judges::autopsy::{Death, examine, group};
-use wk_model::{AttemptExited, Before, Change, Event, Moment, SessionId};
+use wk_model::{AttemptExited, Before, Change, Ending, Event, Moment, SessionId};
 use wk_sources::{system::QUICK, until};
 
 pub(super) use self::scene::Scene;
@@ -65,7 +65,13 @@ impl Ended {
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let (found, mut examined) = mpsc::channel(WAITING);
-    let mut coroner = Coroner { core, found, begun: HashMap::new(), pending: HashMap::new() };
+    let mut coroner = Coroner {
+        core,
+        found,
+        begun: HashMap::new(),
+        pending: HashMap::new(),
+        amended: HashMap::new(),
+    };
     tokio::spawn(hear_ends(coroner.core.clone(), ending.clone()));
     keep_living(&coroner.core).await;
     for ended in unsettled::find(&coroner.core) {
@@ -121,6 +127,8 @@ struct Coroner {
     begun: HashMap<Key, Instant>,
     /// Those that wait for their settled verdict.
     pending: HashMap<Key, Ended>,
+    /// Ends of which more was told while their first verdict was under way.
+    amended: HashMap<Key, Ended>,
 }
 
 impl Coroner {
@@ -144,6 +152,7 @@ impl Coroner {
     fn begin(&mut self, ended: Ended) {
         let key = ended.key();
         if self.begun.contains_key(&key) {
+            self.amend(ended);
             return;
         }
         self.begun.insert(key, Instant::now());
@@ -157,11 +166,26 @@ impl Coroner {
 
     /// Waits for others that may have died with it.
     fn wait(&mut self, ended: Ended, settled: bool) {
-        if settled {
-            self.begun.remove(&ended.key());
-            forget(&self.core, &ended);
-        } else {
-            self.pending.insert(ended.key(), ended);
+        let amended = self.amended.remove(&ended.key());
+        if !settled {
+            self.pending.insert(ended.key(), amended.unwrap_or(ended));
+            return;
+        }
+        self.begun.remove(&ended.key());
+        match amended {
+            Some(amended) => self.begin(amended),
+            None => forget(&self.core, &ended),
+        }
+    }
+
+    /// A client's own word, come late, says more than that its process was gone.
+    fn amend(&mut self, ended: Ended) {
+        if ended.exited.ending != Ending::Closed {
+            return;
+        }
+        match self.pending.get_mut(&ended.key()) {
+            Some(pending) => *pending = ended,
+            None => drop(self.amended.insert(ended.key(), ended)),
         }
     }
 

@@ -57,6 +57,9 @@ impl Inquiry {
 
 /// The time between two looks; none: nobody is to look.
 pub(super) fn interval_ms(session: &Session, settings: &Settings) -> Option<u64> {
+    if session.created.reported.as_ref().is_some_and(|reported| reported.remote) {
+        return None;
+    }
     session.created.health.interval_ms.or(settings.health.interval.map(millis))
 }
 

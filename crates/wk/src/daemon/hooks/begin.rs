@@ -17,7 +17,7 @@ use super::{
     book::{Entry, Recent},
     take::{Call, Taker},
 };
-use crate::daemon::{create, tmux::drafts};
+use crate::daemon::{create, tmux::drafts, track};
 
 /// Sessions that have ended and whose late words an earlier daemon may not have heard.
 const ENDED: usize = 500;
@@ -178,7 +178,8 @@ impl Taker {
         entry.tools.restored = true;
         self.book.add(session_id, entry);
         if let Some(process) = id {
-            if sure {
+            // A shell is often a pane's own process, which then stays the pane's.
+            if sure && !shell {
                 self.core.witness.watch_for(process, Some(session_id));
             }
             self.watch(process);
@@ -238,7 +239,7 @@ fn is_ours(session: &Session) -> bool {
     // Of what others only tell of, they know the end.
     let elsewhere = |reported: &wk_model::Reported| reported.remote || !reported.verified;
     let elsewhere = created.reported.as_ref().is_some_and(elsewhere);
-    created.watched && created.tmux.is_none() && !elsewhere
+    created.watched && created.tmux.is_none() && !elsewhere && !track::is_tracked(session)
 }
 
 fn lives(process: ProcessId) -> bool {
