@@ -51,7 +51,7 @@ pub(crate) fn rebuild(connection: &mut Connection) -> Result<RebuildReport> {
             None => row::await_creation(&transaction, id)?,
         }
     }
-    strips::seal(&transaction).map_err(&failed)?;
+    strips::seal(&transaction, usize::MAX).map_err(&failed)?;
     let events = transaction.query_row("SELECT count(*) FROM events", [], |row| row.get(0));
     report.events = events.map(i64::unsigned_abs).map_err(&failed)?;
     transaction.commit().map_err(&failed)?;

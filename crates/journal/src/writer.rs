@@ -42,6 +42,9 @@ const IDLE: Duration = Duration::from_millis(20);
 /// ... or even when something does.
 const CHECKPOINT_BUSY: i32 = 16_384;
 
+/// Strips that one commit makes at most: each takes some milliseconds.
+const SEALED_AT_ONCE: usize = 2;
+
 thread_local! {
     /// Pages in the write-ahead log after this thread's last commit.
     static WAL_PAGES: Cell<i32> = const { Cell::new(0) };
@@ -275,8 +278,13 @@ impl Writer {
         if self.unsealed < strips::ROWS {
             return Ok(());
         }
-        self.unsealed = 0;
-        strips::seal(&self.connection).map_err(JournalError::database("append to"))
+        // Much may have gone loose at once: those who wait now wait for a part of it.
+        let more = strips::seal(&self.connection, SEALED_AT_ONCE);
+        self.unsealed = match more.map_err(JournalError::database("append to"))? {
+            true => strips::ROWS,
+            false => 0,
+        };
+        Ok(())
     }
 
     fn take_batch(&mut self, batch: &mut Batch) -> Result<Vec<Taken>> {

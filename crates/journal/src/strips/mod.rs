@@ -76,15 +76,17 @@ pub(crate) struct Row {
     retries: i64,
 }
 
-/// Puts loose sessions into strips while they fill one.
-pub(crate) fn seal(connection: &Connection) -> rusqlite::Result<()> {
-    loop {
+/// Puts loose sessions into strips while they fill one, and into no more strips than this;
+/// whether there may be more to do.
+pub(crate) fn seal(connection: &Connection, most: usize) -> rusqlite::Result<bool> {
+    for _ in 0..most {
         let rows = loose(connection)?;
         if rows.len() < ROWS {
-            return Ok(());
+            return Ok(false);
         }
         seal_rows(connection, &rows)?;
     }
+    Ok(true)
 }
 
 /// Lets go of all strips, as before they are made anew.
