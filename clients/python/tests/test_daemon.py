@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -43,12 +44,14 @@ def wk(short: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wk]:
         "TMUX_TMPDIR": str(short),
     }
     monkeypatch.setenv("WATCHKEEPER_ENDPOINT", f"http://{address}/mcp")
-    monkeypatch.setenv("WK_STATE_DIR", str(short / "s"))
+    for name, value in environment.items():
+        if name.startswith("WK_"):
+            monkeypatch.setenv(name, value)
 
-    def call(*words: str) -> str:
+    def call(*words: str, **more: str) -> str:
         done = subprocess.run(
             [str(WK), *words],
-            env=environment,
+            env={**environment, **more},
             cwd=short,
             capture_output=True,
             text=True,
@@ -89,7 +92,7 @@ def patient() -> Settings:
 
 
 def show(wk: Wk, session: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(wk("show", session, "--json"))
+    found: dict[str, Any] = json.loads(wk("show", session, "--format", "json"))
     return found
 
 
@@ -131,6 +134,28 @@ def test_a_shell_without_a_daemon_is_told_of_when_it_is_back(
     wk("daemon", "start")
     with SessionTracker("back", settings=settings) as tracker:
         assert tracker.session_id
-    listed = json.loads(wk("ls", "--all", "--json"))
+    listed = json.loads(wk("ls", "--all", "--format", "json"))
     assert {session["component_name"] for session in listed} == {"away", "back"}
     assert files(settings.spool) == []
+
+
+def test_wk_itself_is_told_over_its_input(wk: Wk) -> None:
+    settings = replace(patient(), program=WK)
+    with SessionTracker("mytool", settings=settings) as tracker:
+        session = tracker.session_id
+        assert session, tracker.reason
+    assert show(wk, session)["phase"] == "ended"
+
+
+def test_a_daemon_that_wants_web_tokens_believes_ours(
+    wk: Wk, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = secrets.token_urlsafe(32)
+    wk("daemon", "stop")
+    (short / "config.toml").write_text('[auth]\nmode = "jwt"\n')
+    wk("daemon", "start", WATCHKEEPER_AUTH_SECRET=secret)
+    with SessionTracker("stranger", settings=patient()) as stranger:
+        assert stranger.session_id is None and "token" in str(stranger.reason)
+    monkeypatch.setenv("WATCHKEEPER_AUTH_SECRET", secret)
+    with SessionTracker("friend", settings=patient()) as friend:
+        assert friend.session_id, friend.reason

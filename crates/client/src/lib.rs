@@ -8,9 +8,11 @@ mod error;
 mod places;
 mod raw;
 mod sse;
+mod tracker;
 
 pub use client::{AttachStream, Client};
 pub use error::ClientError;
 pub use places::{BadPlace, Places};
 pub use raw::RawAnswer;
 pub use sse::{SseEvent, SseStream};
+pub use tracker::Tracker;

@@ -83,9 +83,14 @@ fn is_named(comm: &str, agent: &str) -> bool {
 
 /// The processes above this one, its parent first; those outside of its view are missing.
 pub fn ancestors() -> Vec<Ancestor> {
-    let mut found: Vec<Ancestor> = Vec::new();
     let parent = rustix::process::getppid();
-    let mut pid = parent.map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    lineage(parent.map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs()))
+}
+
+/// A process and those above it.
+pub fn lineage(pid: u32) -> Vec<Ancestor> {
+    let mut found: Vec<Ancestor> = Vec::new();
+    let mut pid = pid;
     while pid > 0 && found.len() < MOST {
         let Ok(text) = small::read(format!("/proc/{pid}/stat")) else { break };
         let Some((ancestor, above)) = parse(&text) else { break };

@@ -9,5 +9,7 @@ if status is-interactive; and test "$_wk_shell" != "$fish_pid"; and test -x @WK_
     function _wk_end --on-event fish_exit
         _wk_tell end --code $status
     end
-    _wk_tell start
+    # Not waited for, and no job that anybody sees: a shell's start has time for a fork, no more.
+    @WK_HOOK@ --shell start --type fish --pid $fish_pid </dev/null >/dev/null 2>&1 &
+    disown 2>/dev/null
 @COMMANDS@end
