@@ -26,10 +26,11 @@ impl Excerpts {
         self.text(text)
     }
 
-    /// Of what a tool was given, or gave; nothing of what is not there.
+    /// Of what a tool was given, or gave; empty where that is nothing.
     pub(super) fn payload(&self, value: &Value) -> Excerpt {
         match value {
-            Value::Null => Excerpt { text: None, bytes: 0 },
+            // Without a text, it would be one that is kept private.
+            Value::Null => self.text(""),
             Value::String(text) => self.text(text),
             other => self.text(&other.to_string()),
         }
@@ -80,7 +81,7 @@ mod tests {
         assert_eq!(excerpt.bytes, 11 + SECRET.len() as u64);
         let long = excerpts.payload(&json!("é".repeat(1000)));
         assert_eq!((long.text.unwrap().len(), long.bytes), (64, 2000));
-        assert_eq!(excerpts.payload(&Value::Null), Excerpt { text: None, bytes: 0 });
+        assert_eq!(excerpts.payload(&Value::Null), Excerpt { text: Some("".into()), bytes: 0 });
         assert!(!excerpts.message(SECRET).contains(SECRET));
     }
 
