@@ -93,7 +93,7 @@ async fn make(
     let live = journal.live();
     let by_agent: HashMap<&str, SessionId> = live
         .iter()
-        .filter_map(|session| Some((session.created.external_id.as_deref()?, session.id)))
+        .filter_map(|session| Some((session.external_id()?, session.id)))
         .collect();
     let unverified = live.iter().filter(|session| is_unverified(session)).count();
     let mut left = MOST_UNVERIFIED.saturating_sub(unverified);

@@ -56,7 +56,8 @@ impl Excerpts {
     /// Nothing of what is not there.
     fn payload(&self, value: &Value, keep: bool) -> Excerpt {
         match value {
-            Value::Null => Excerpt { text: None, bytes: 0 },
+            // Without a text, it would be one that is kept private.
+            Value::Null => self.text("", keep),
             Value::String(text) => self.text(text, keep),
             other => self.text(&other.to_string(), keep),
         }
@@ -132,8 +133,8 @@ mod tests {
         assert_eq!(excerpt.bytes, 11 + SECRET.len() as u64);
         let long = excerpts.input(&json!("é".repeat(1000)));
         assert_eq!((long.text.unwrap().len(), long.bytes), (64, 2000));
-        assert_eq!(excerpts.input(&Value::Null), Excerpt { text: None, bytes: 0 });
-        assert!(!excerpts.error(SECRET).unwrap().contains(SECRET));
+        assert_eq!(excerpts.input(&Value::Null), Excerpt { text: Some("".into()), bytes: 0 });
+        assert!(!excerpts.message(SECRET).contains(SECRET));
     }
 
     #[test]

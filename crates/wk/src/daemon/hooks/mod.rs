@@ -111,11 +111,11 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
         };
         let taken = tokio::select! {
             () = ending.cancelled() => return,
-            taken = inbox.next() => take_all(&core, &mut taker, &mut inbox, taken).await,
+            taken = inbox.next() => take_all(&core, &ending, &mut taker, &mut inbox, taken).await,
             Some(found) = finds.recv() => {
                 let mut drafts = Vec::new();
                 taker.take_found(found, &mut drafts);
-                journal(&core, &drafts).await
+                journal(&core, &ending, &drafts).await
             }
             Some(gone) = gone.recv() => {
                 taker.note_gone(&gone);
@@ -124,7 +124,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
             () = due => {
                 let mut drafts = Vec::new();
                 taker.end_due(&mut drafts);
-                journal(&core, &drafts).await
+                journal(&core, &ending, &drafts).await
             }
             _ = sweep.tick() => {
                 clean_session_files(&core).await;
@@ -173,6 +173,7 @@ async fn clean_session_files(core: &Core) {
 /// Journals what records tell, and removes them then.
 async fn take_all(
     core: &Core,
+    ending: &CancellationToken,
     taker: &mut Taker,
     inbox: &mut Inbox,
     taken: Vec<Taken>,
@@ -186,10 +187,10 @@ async fn take_all(
         taker.take(one, &mut drafts);
         ends.push(drafts.len());
     }
-    match journal(core, &drafts).await {
+    match journal(core, ending, &drafts).await {
         Ok(()) => inbox.acknowledge(&new),
         Err(JournalError::BadDraft { .. }) => {
-            take_one_by_one(core, inbox, &new, &drafts, &ends).await?;
+            take_one_by_one(core, ending, inbox, &new, (&drafts, &ends)).await?;
         }
         Err(error) => return Err(error),
     }
@@ -200,14 +201,14 @@ async fn take_all(
 /// One record that cannot be journalled must not keep the others out.
 async fn take_one_by_one(
     core: &Core,
+    ending: &CancellationToken,
     inbox: &mut Inbox,
     taken: &[Taken],
-    drafts: &[Draft],
-    ends: &[usize],
+    (drafts, ends): (&[Draft], &[usize]),
 ) -> Result<(), JournalError> {
     let mut begin = 0;
     for (one, end) in taken.iter().zip(ends) {
-        match journal(core, &drafts[begin..*end]).await {
+        match journal(core, ending, &drafts[begin..*end]).await {
             Ok(()) => inbox.acknowledge(std::slice::from_ref(one)),
             Err(JournalError::BadDraft { .. }) => inbox.refuse(one),
             Err(error) => return Err(error),
@@ -226,7 +227,11 @@ fn is_known(core: &Core, one: &Taken) -> bool {
 }
 
 /// Journals all or nothing; on a full disk once there is room.
-async fn journal(core: &Core, drafts: &[Draft]) -> Result<(), JournalError> {
+async fn journal(
+    core: &Core,
+    ending: &CancellationToken,
+    drafts: &[Draft],
+) -> Result<(), JournalError> {
     if drafts.is_empty() {
         return Ok(());
     }
@@ -238,7 +243,11 @@ async fn journal(core: &Core, drafts: &[Draft]) -> Result<(), JournalError> {
             }
             Err(error) => {
                 tracing::warn!(%error, "could not journal what hooks tell");
-                tokio::time::sleep(AGAIN).await;
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => {}
+                    // The records stay: the next daemon takes them in.
+                    () = ending.cancelled() => return Err(JournalError::Closed),
+                }
             }
         }
     }
