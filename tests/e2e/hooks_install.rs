@@ -152,6 +152,12 @@ async fn a_project_s_file_and_a_linked_one_are_found() {
     fs::write(&real, changed).unwrap();
     wk.ok(["hooks", "remove", "claude", "--project", "--yes"]).await;
     assert_eq!(fs::read_to_string(&real).unwrap(), "{\"a\": 2}");
+
+    // In both places, each would be called twice.
+    wk.ok(["hooks", "install", "claude", "--yes", "--program", &hook]).await;
+    let said =
+        wk.ok(["hooks", "install", "claude", "--project", "--yes", "--program", &hook]).await;
+    assert!(said.contains("wk hooks remove claude --user"), "{said}");
 }
 
 #[tokio::test]

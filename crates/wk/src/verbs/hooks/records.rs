@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -10,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use wk_agents::settings::Record;
+use wk_agents::settings::{Record, checksum};
 use wk_client::Places;
 
 /// One installation.
@@ -63,9 +62,7 @@ impl Records {
 
     /// A name of its own for each path; two of one name lose a record, and no more.
     fn file(&self, path: &Path) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        path.hash(&mut hasher);
-        self.0.join(format!("{:016x}.json", hasher.finish()))
+        self.0.join(format!("{:016x}.json", checksum(&path.to_string_lossy())))
     }
 }
 
