@@ -87,6 +87,9 @@ async fn a_file_that_was_made_goes_with_its_folder() {
         assert!(path.is_file(), "{said}");
         assert_eq!(said.contains("/hooks"), agent == "codex", "{said}");
         wk.ok(["hooks", "remove", agent, "--yes"]).await;
+        // The state folder that was made is one that a daemon takes.
+        let mode = fs::metadata(wk.state()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
         let top = wk.path().join(Path::new(file).iter().next().unwrap());
         assert!(!top.exists(), "{}", top.display());
     }

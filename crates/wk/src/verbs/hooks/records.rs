@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -44,7 +44,8 @@ impl Records {
         let file = self.file(&installation.path);
         let draft = file.with_extension("new");
         let write = || -> anyhow::Result<()> {
-            fs::create_dir_all(&self.0)?;
+            // The state folder may be made by this: it is its user's alone.
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
             let mut options = fs::OpenOptions::new();
             options.write(true).create(true).truncate(true).mode(0o600);
             let mut opened = options.open(&draft)?;
