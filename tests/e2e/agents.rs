@@ -123,3 +123,54 @@ async fn what_is_private_is_not_journalled() {
     assert_eq!(prompt["data"]["prompt"], json!({"text": null, "bytes": secret.len()}));
     assert!(!serde_json::to_string(&journal).unwrap().contains(secret));
 }
+
+/// What opencode would call, in its order; each call is waited for, as opencode does.
+const OPENCODE: &str = r#"
+import plugin from "./.config/opencode/plugins/watchkeeper.js";
+const hooks = await plugin.server({});
+const id = "ses_1";
+const part = { type: "tool", tool: "read", callID: "c2", sessionID: id };
+const pause = () => new Promise((done) => setTimeout(done, 50));
+for (const [name, ...args] of [
+  ["event", { event: { type: "session.created", properties: { info: { id } } } }],
+  ["chat.message", { sessionID: id }, { parts: [{ type: "text", text: "fix it" }] }],
+  ["tool.execute.before", { tool: "bash", sessionID: id, callID: "c1" }, { args: { command: "ls" } }],
+  ["tool.execute.after", { tool: "bash", sessionID: id, callID: "c1", args: {} }, { output: "x" }],
+  ["tool.execute.before", { tool: "read", sessionID: id, callID: "c2" }, { args: {} }],
+  ["event", { event: { type: "message.part.updated", properties: { part: { ...part, state: { status: "error", error: "gone" } } } } }],
+]) {
+  await hooks[name](...args);
+  await pause();
+}
+await plugin.setup({});
+"#;
+
+#[tokio::test]
+async fn opencode_tells_by_a_plugin() {
+    let mut wk = TestDaemon::start().await;
+    let works = Command::new("node").arg("--version").output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        return wk_tests::skip("there is no node to run the plugin");
+    }
+    wk.set("NODE_NO_WARNINGS", "1");
+    let hook = hook_program().display().to_string();
+    wk.ok(["hooks", "install", "opencode", "--yes", "--program", &hook]).await;
+    fs::write(wk.path().join("opencode.mjs"), OPENCODE).unwrap();
+    // As opencode's own folder has it.
+    fs::write(wk.path().join(".config/opencode/package.json"), "{\"type\": \"module\"}").unwrap();
+    let mut events = wk.events().await;
+    let output = wk.command("node").arg(wk.path().join("opencode.mjs")).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let failed = events.until(|event| event.data["outcome"] == "failed").await;
+    assert_eq!((&failed.data["tool"], &failed.data["error"]), (&json!("read"), &json!("gone")));
+    let id = failed.session_id.unwrap();
+    let timeline = wk.ok(["timeline", &id, "--format", "json"]).await;
+    let timeline: Value = serde_json::from_str(&timeline).unwrap();
+    let tools = timeline["lanes"][0]["tools"].as_array().unwrap();
+    let outcomes: Vec<_> = tools.iter().map(|used| (&used["tool"], &used["outcome"])).collect();
+    assert_eq!(
+        outcomes,
+        [(&json!("bash"), &json!("succeeded")), (&json!("read"), &json!("failed"))]
+    );
+    assert_eq!(timeline["lanes"][0]["marks"][0]["text"], "fix it");
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use wk_tests::TestDaemon;
+use wk_tests::{Terminal, TestDaemon};
 
 /// Places with a program that can be called; no daemon runs.
 fn home() -> (TestDaemon, String) {
@@ -87,6 +87,9 @@ async fn a_file_that_was_made_goes_with_its_folder() {
         assert!(path.is_file(), "{said}");
         assert_eq!(said.contains("/hooks"), agent == "codex", "{said}");
         wk.ok(["hooks", "remove", agent, "--yes"]).await;
+        // The state folder that was made is one that a daemon takes.
+        let mode = fs::metadata(wk.state()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
         let top = wk.path().join(Path::new(file).iter().next().unwrap());
         assert!(!top.exists(), "{}", top.display());
     }
@@ -152,4 +155,25 @@ async fn a_project_s_file_and_a_linked_one_are_found() {
     fs::write(&real, changed).unwrap();
     wk.ok(["hooks", "remove", "claude", "--project", "--yes"]).await;
     assert_eq!(fs::read_to_string(&real).unwrap(), "{\"a\": 2}");
+
+    // In both places, each would be called twice.
+    wk.ok(["hooks", "install", "claude", "--yes", "--program", &hook]).await;
+    let said =
+        wk.ok(["hooks", "install", "claude", "--project", "--yes", "--program", &hook]).await;
+    assert!(said.contains("wk hooks remove claude --user"), "{said}");
+}
+
+#[tokio::test]
+async fn a_person_is_shown_the_change_and_asked() {
+    let (wk, hook) = home();
+    let path = settings(&wk, ".claude/settings.json", "{\n  \"a\": 1\n}\n");
+    for (answer, said) in [("n\r", "nothing was changed"), ("y\r", "installed: ")] {
+        let mut terminal =
+            Terminal::open(wk.call(["hooks", "install", "claude", "--program", &hook]));
+        terminal.until_shows("Change it? [y/N]").await;
+        terminal.send(answer);
+        terminal.until_shows(said).await;
+        assert_eq!(terminal.ended().await, 0);
+        assert_eq!(read(&path)["hooks"]["Stop"].is_array(), answer == "y\r");
+    }
 }

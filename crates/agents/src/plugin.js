@@ -16,7 +16,7 @@ function tell(hook_event_name, session_id, more) {
 function told(event) {
   const type = event?.type;
   const has = event?.properties ?? event?.data ?? {};
-  const id = has.sessionID ?? has.info?.sessionID ?? has.info?.id ?? has.id;
+  const id = has.sessionID ?? has.part?.sessionID ?? has.info?.sessionID ?? has.info?.id ?? has.id;
   if (typeof id !== "string") return;
   if (type === "session.created") {
     tell("SessionStart", id, { source: "startup", parent_session_id: has.info?.parentID });
@@ -30,10 +30,10 @@ function told(event) {
     tell("PermissionRequest", id, { tool_name: has.permission ?? has.type });
   } else if (type === "message.part.updated" && has.part?.type === "tool") {
     // No hook of its own tells of a tool that failed.
-    const { state, tool, callID, sessionID } = has.part;
+    const { state, tool, callID } = has.part;
     if (state?.status !== "error") return;
     const failure = { tool_name: tool, tool_use_id: callID, error: String(state.error) };
-    tell("PostToolUseFailure", sessionID ?? id, failure);
+    tell("PostToolUseFailure", id, failure);
   }
 }
 

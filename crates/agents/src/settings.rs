@@ -23,7 +23,7 @@ use crate::{
 
 pub use check::only_ours_differs;
 pub use found::Found;
-pub use record::{Insertion, Record};
+pub use record::{Insertion, Record, checksum};
 
 /// What `wk-hook`'s file is called, wherever it lies.
 pub const PROGRAM: &str = "wk-hook";

@@ -56,3 +56,31 @@ fn tools_are_told_of_one_session_or_all_and_of_no_time_before() {
     assert_eq!(seen, [0, 1], "and no more than was wanted");
     close(journal);
 }
+
+#[test]
+fn what_transcripts_count_is_summed_for_sessions_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder.path().join("journal.db"));
+    let tokens =
+        |output| Change::TokensCounted(wk_model::Tokens { output, ..wk_model::Tokens::default() });
+    let mut drafts = vec![draft(id(1), 0, created("a"))];
+    drafts.extend(life(id(2), 0, "b", 0));
+    drafts.extend([draft(id(1), 1, tokens(5)), draft(id(1), 2, tokens(7))]);
+    drafts.push(draft(id(2), 3, tokens(100)));
+    journal.append_blocking(drafts).unwrap();
+    let sum = |since: Option<i64>| {
+        let since = since.map(|ms| Time::from_millis(START + ms));
+        let query = crate::StatsQuery { by: Some(crate::GroupBy::Kind), since };
+        let mut told = Vec::new();
+        let each = |group: Option<&str>, tokens: &wk_model::Tokens| {
+            told.push((group.map(str::to_owned), tokens.output));
+        };
+        journal.each_tokens(&query, each).unwrap();
+        told.sort();
+        told
+    };
+    let group = Some("command".to_owned());
+    assert_eq!(sum(None), [(group.clone(), 7), (group.clone(), 100)]);
+    assert_eq!(sum(Some(1_000_000)), [(group, 7)], "the other had ended before");
+    close(journal);
+}

@@ -5,7 +5,7 @@ use std::{fs, io::Write, path::Path};
 use serde_json::Value;
 use wk_agents::agent::{Agent, Registration, Version};
 
-use super::Scope;
+use super::{Scope, survey};
 
 /// Says it where an agent's version leaves hooks out.
 pub(super) fn on_version(
@@ -56,7 +56,18 @@ pub(super) fn after(
     if scope == Scope::Project && agent != Agent::Opencode {
         writeln!(out, "Whoever shares this project shares the file, and needs wk-hook there too.")?;
     }
-    for warning in warnings(agent, path, text) {
+    let mut warnings = warnings(agent, path, text);
+    // Each of the two would be called.
+    let others = survey(Some(agent)).into_iter();
+    let mut others = others.filter(|other| other.is_installed() && other.scope != scope.as_str());
+    if let Some(other) = others.next() {
+        let flag = other.scope;
+        warnings.push(format!(
+            "the {flag}'s settings have them as well, and each hook may arrive twice: \
+             `wk hooks remove {agent} --{flag}`"
+        ));
+    }
+    for warning in warnings {
         writeln!(out, "Warning: {warning}")?;
     }
     Ok(())

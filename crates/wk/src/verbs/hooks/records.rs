@@ -2,15 +2,14 @@
 
 use std::{
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use wk_agents::settings::Record;
+use wk_agents::settings::{Record, checksum};
 use wk_client::Places;
 
 /// One installation.
@@ -45,7 +44,8 @@ impl Records {
         let file = self.file(&installation.path);
         let draft = file.with_extension("new");
         let write = || -> anyhow::Result<()> {
-            fs::create_dir_all(&self.0)?;
+            // The state folder may be made by this: it is its user's alone.
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
             let mut options = fs::OpenOptions::new();
             options.write(true).create(true).truncate(true).mode(0o600);
             let mut opened = options.open(&draft)?;
@@ -63,9 +63,7 @@ impl Records {
 
     /// A name of its own for each path; two of one name lose a record, and no more.
     fn file(&self, path: &Path) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        path.hash(&mut hasher);
-        self.0.join(format!("{:016x}.json", hasher.finish()))
+        self.0.join(format!("{:016x}.json", checksum(&path.to_string_lossy())))
     }
 }
 
