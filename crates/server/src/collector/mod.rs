@@ -29,14 +29,18 @@ pub(crate) use self::{
 };
 use crate::error::with_causes;
 
-/// Bytes of requests that are read at a time, all together, in kibibytes.
-const ROOM: usize = 64 << 10;
+/// What requests may take that are read at a time, all together, in kibibytes.
+const ROOM: usize = 128 << 10;
+
+/// What a value takes in memory beside its text, and what an object takes however small it is.
+const VALUE: usize = 40;
+const OBJECT: usize = 600;
 
 /// How long a request waits for room.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Events that a slow board may be behind.
-const BEHIND: usize = 4096;
+const BEHIND: usize = 1024;
 
 /// What all events of a source have in common: whoever sent them showed a token, or none.
 const VERIFIED: &str = "collector";
@@ -87,11 +91,22 @@ impl Collector {
         }))
     }
 
-    /// Waits for room to read a request of so many bytes; none: it takes too long.
+    /// Waits for room for so many bytes; none: it takes too long, or there never will be.
     pub(crate) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let kibibytes = u32::try_from(bytes.div_ceil(1024).clamp(1, ROOM)).ok()?;
+        let kibibytes = bytes.div_ceil(1024).max(1);
+        let kibibytes = u32::try_from(kibibytes).ok().filter(|_| kibibytes <= ROOM)?;
         let room = Arc::clone(&self.0.room).acquire_many_owned(kibibytes);
         tokio::time::timeout(PATIENCE, room).await.ok()?.ok()
+    }
+
+    /// What a request takes once it is read: many small values take more than a long text.
+    pub(crate) fn weight(body: &[u8]) -> usize {
+        let taken = body.iter().map(|byte| match byte {
+            b'{' => OBJECT,
+            b',' | b'[' => VALUE,
+            _ => 1,
+        });
+        taken.sum()
     }
 
     /// Makes events durable, all or none; answers them as they are kept, in their order.

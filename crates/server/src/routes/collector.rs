@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
     http::{
         StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
+        header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
@@ -20,7 +20,7 @@ use super::{Ask, PATIENCE};
 use crate::{
     App, Failure,
     auth::Identity,
-    collector::{BadEvents, Kept, RECENT, read},
+    collector::{BadEvents, Collector, Kept, RECENT, read},
 };
 
 /// Bytes of one request; of senders whom nobody knows, and of others.
@@ -41,12 +41,17 @@ pub(crate) async fn take(
     if declared.is_some_and(|length: usize| length > most) {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, &too_large(most));
     }
-    let Some(_room) = app.collector.room(declared.unwrap_or(most)).await else {
-        return refuse(StatusCode::TOO_MANY_REQUESTS, "too much at once: try again");
+    let Some(room) = app.collector.room(declared.unwrap_or(most)).await else {
+        return busy("too much at once: try again");
     };
     let body = match body(request.into_body(), most).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
+    };
+    // Nobody holds some room while he waits for more.
+    drop(room);
+    let Some(_room) = app.collector.room(Collector::weight(&body)).await else {
+        return busy("too much at once: try again, or send less in one request");
     };
     let (events, list) = match read(&body) {
         Ok(read) => read,
@@ -58,7 +63,7 @@ pub(crate) async fn take(
     drop(body);
     let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
     if let Err(problem) = app.gate.count(&identity, count) {
-        return refuse(StatusCode::TOO_MANY_REQUESTS, &problem.detail);
+        return busy(&problem.detail);
     }
     match app.collector.take(events, identity.is_verified()).await {
         Ok(kept) if list => {
@@ -112,6 +117,10 @@ fn too_large(most: usize) -> String {
 
 fn one(json: String) -> Response {
     ([(CONTENT_TYPE, "application/json")], json).into_response()
+}
+
+fn busy(error: &str) -> Response {
+    ([(RETRY_AFTER, "1")], refuse(StatusCode::TOO_MANY_REQUESTS, error)).into_response()
 }
 
 /// The form in which senders expect to hear what is wrong.
