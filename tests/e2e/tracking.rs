@@ -100,6 +100,7 @@ async fn a_shell_elsewhere_is_tracked_from_its_start_to_its_end() {
     assert_eq!(shown.working_directory.as_deref(), Some("/work"));
     assert_eq!(shown.metadata["adapters"], json!(["prefect"]));
     assert_eq!(shown.start_time.to_string(), "2026-02-06T10:30:00.000Z");
+    assert_eq!(shown.verified, Some(true), "it came over the daemon's own socket");
     assert_eq!(shown.health.conditions, ["incomplete"]);
     assert_eq!(shown.health.alive.to_owned(), wk_model::Liveness::Unknown);
 

@@ -69,6 +69,8 @@ pub struct SessionView {
     pub component_name: Option<String>,
     pub shell_type: Option<String>,
     pub python_version: Option<String>,
+    /// Whether it is known who has told of it; null for sessions that were not told of.
+    pub verified: Option<bool>,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
     /// What its agent's transcript counts so far: `input, output, cache_read, cache_creation,

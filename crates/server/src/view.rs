@@ -79,6 +79,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         component_name: created.component_name.clone(),
         shell_type: created.shell_type.clone(),
         python_version: created.python_version.clone(),
+        verified: created.reported.as_ref().map(|reported| reported.verified),
         metadata: created.metadata.clone(),
         tokens: session.tokens.as_ref().and_then(|tokens| serde_json::to_value(tokens).ok()),
         terminal: created.terminal,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use wk_api::SessionView;
 
 /// Every field of a session, in the order of the interfaces.
-const FIELDS: [&str; 49] = [
+const FIELDS: [&str; 50] = [
     "session_id",
     "name",
     "kind",
@@ -50,6 +50,7 @@ const FIELDS: [&str; 49] = [
     "component_name",
     "shell_type",
     "python_version",
+    "verified",
     "metadata",
     "tokens",
     "terminal",

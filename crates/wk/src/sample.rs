@@ -49,6 +49,7 @@ pub(crate) fn session() -> SessionView {
         component_name: None,
         shell_type: None,
         python_version: None,
+        verified: None,
         metadata: serde_json::Map::new(),
         tokens: None,
         terminal: true,

@@ -29,6 +29,9 @@ TOOLS = {
     "analytics",
 }
 
+# Told of without a token.
+UNVERIFIED = []
+
 BEGAN = datetime(2026, 2, 6, 10, 30, tzinfo=timezone.utc)
 
 
@@ -215,6 +218,9 @@ async def over_http(url, token):
             await refused(client, name, arguments, "token")
         print("lets nobody in who shows no token")
         await believes(client, token)
+    async with make("auto") as client:
+        shown = await call(client, "show_session", {"session": UNVERIFIED[0]})
+        assert shown["verified"] is False, shown
 
 
 async def believes(client, token):
@@ -226,6 +232,8 @@ async def believes(client, token):
     assert refusal["status"] == "error" and "needs one" in refusal["error"], refusal
     told = await call(client, "track_session_end", {**end, "token": token})
     assert told["status"] == "ended", told
+    unknown = await call(client, "track_session_start", start_event())
+    UNVERIFIED.append(unknown["session_id"])
     told = await call(client, "track_session_start", start_event(token="wrong"))
     assert told["status"] == "error" and "token" in told["error"], told
     print("believes tokens")

@@ -31,7 +31,9 @@ pub(super) fn start(places: &Places, settings: &Settings) -> anyhow::Result<Work
         .build()
         .with_context(|| format!("cannot open the log in `{}`", folder.display()))?;
     let (writer, guard) = tracing_appender::non_blocking(file);
-    let filter = EnvFilter::try_from_env("WK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // What clients of MCP do wrong is told to them.
+    let usual = || EnvFilter::new("info,rmcp=error");
+    let filter = EnvFilter::try_from_env("WK_LOG").unwrap_or_else(|_| usual());
     tracing_subscriber::registry()
         .with(filter)
         .with(match settings.log.format {

@@ -103,6 +103,8 @@ fn identity(view: &SessionView) -> Vec<(&'static str, Cell)> {
     push(&mut pairs, "component", view.component_name.as_ref());
     push(&mut pairs, "shell", view.shell_type.as_ref());
     push(&mut pairs, "python", view.python_version.as_ref());
+    let unverified = view.verified == Some(false);
+    push(&mut pairs, "told by", unverified.then_some("somebody who showed no token"));
     push(&mut pairs, "parent", view.parent_id.as_ref());
     let labels: Vec<String> =
         view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();

@@ -68,7 +68,7 @@ fn created(
     let command = process.and_then(|process| describe(&[process.pid]).pop());
     Created {
         session_kind: Kind::Shell,
-        command: command.map(|orphan| orphan.command).unwrap_or_default(),
+        command: command.map_or_else(|| vec![start.shell_type.clone()], |one| one.command),
         working_directory: start.working_directory,
         uid: process.and_then(owner),
         username: Some(start.username),
