@@ -25,12 +25,14 @@ async fn that_it_is_there_it_tells_everybody_and_all_else_those_with_a_token() {
     let document = raw_call(&wk.socket(), "GET", "/api/openapi.json", "", b"").await.json();
     let owner = tcp.as_owner(&wk).await;
     for (path, methods) in document["paths"].as_object().unwrap() {
-        if ["/health", "/healthz", "/events"].contains(&path.as_str()) {
+        if ["/health", "/healthz"].contains(&path.as_str()) {
             continue;
         }
         for method in methods.as_object().unwrap().keys() {
             let path = path.replace("{session}", "x").replace('{', "").replace('}', "");
-            let answer = tcp.send(&method.to_uppercase(), &path, "", b"{}").await;
+            // What is declared as JSON might only record.
+            let plain = "Content-Type: text/plain\r\n";
+            let answer = tcp.send(&method.to_uppercase(), &path, plain, b"{}").await;
             assert_eq!(answer.status, 401, "{method} {path}");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{method} {path}");
         }

@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 use wk_api::{Problem, problem_type};
@@ -15,7 +18,13 @@ pub struct Failure(pub Problem);
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST);
-        (status, [(CONTENT_TYPE, "application/problem+json")], Json(self.0)).into_response()
+        let kind = [(CONTENT_TYPE, "application/problem+json")];
+        let hint = match status {
+            StatusCode::UNAUTHORIZED => Some([(WWW_AUTHENTICATE, "Bearer")]),
+            StatusCode::TOO_MANY_REQUESTS => Some([(RETRY_AFTER, "1")]),
+            _ => None,
+        };
+        (status, kind, hint, Json(self.0)).into_response()
     }
 }
 

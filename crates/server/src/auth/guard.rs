@@ -9,7 +9,7 @@ use axum::{
         header::{
             ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
             ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
-            CONTENT_TYPE, FORWARDED, HOST, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+            CONTENT_TYPE, FORWARDED, HOST, ORIGIN, VARY,
         },
     },
     middleware::{Next, from_fn_with_state},
@@ -135,13 +135,5 @@ fn host(request: &Request) -> Result<&str, Problem> {
 }
 
 fn refuse(problem: Problem) -> Response {
-    let status = problem.status;
-    let mut response = Failure(problem).into_response();
-    if status == 401 {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    if status == 429 {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
+    Failure(problem).into_response()
 }
