@@ -29,7 +29,7 @@ async fn that_it_is_there_it_tells_everybody_and_all_else_those_with_a_token() {
             continue;
         }
         for method in methods.as_object().unwrap().keys() {
-            let path = path.replace("{session}", "x").replace('{', "").replace('}', "");
+            let path = path.replace("{session}", "x").replace(['{', '}'], "");
             // What is declared as JSON might only record.
             let plain = "Content-Type: text/plain\r\n";
             let answer = tcp.send(&method.to_uppercase(), &path, plain, b"{}").await;

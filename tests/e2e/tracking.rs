@@ -91,7 +91,7 @@ async fn a_shell_elsewhere_is_tracked_from_its_start_to_its_end() {
     let id = start(&wk, &told).await;
     let shown = view(&wk, &id).await;
     assert_eq!(shown.kind.as_str(), "shell");
-    assert_eq!(shown.status.map(|status| status.as_str()), Some("running"));
+    assert_eq!(shown.status.map(wk_model::Status::as_str), Some("running"));
     assert_eq!(shown.component_name.as_deref(), Some("mahavishnu"));
     assert_eq!(shown.shell_type.as_deref(), Some("MahavishnuShell"));
     assert_eq!(shown.python_version.as_deref(), Some("3.13.0"));
@@ -119,7 +119,7 @@ async fn a_shell_elsewhere_is_tracked_from_its_start_to_its_end() {
         assert_eq!(answer.json(), json!({"session_id": id, "status": "ended", "error": null}));
     }
     let shown = view(&wk, &id).await;
-    assert_eq!(shown.status.map(|status| status.as_str()), Some("completed"));
+    assert_eq!(shown.status.map(wk_model::Status::as_str), Some("completed"));
     assert!((shown.duration_seconds - 300.0).abs() < 0.001, "{}", shown.duration_seconds);
     assert_eq!(shown.end_time.unwrap().to_string(), "2026-02-06T10:35:00.000Z");
     let mut events = wk.events().await;
@@ -142,7 +142,7 @@ async fn a_shell_of_this_host_that_is_killed_is_ended_with_a_verdict() {
     events.until_kind(&id, "session_closed").await;
     let verdict = events.until_kind(&id, "verdict_reached").await;
     assert_eq!(verdict.data["outcome"], "failed", "{}", verdict.data);
-    assert_eq!(view(&wk, &id).await.status.map(|status| status.as_str()), Some("failed"));
+    assert_eq!(view(&wk, &id).await.status.map(wk_model::Status::as_str), Some("failed"));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_shell_that_went_while_no_daemon_was_there_is_ended_and_its_late_word_
         event.kind == "verdict_reached" && event.data["outcome"] == "completed"
     };
     events.until(completed).await;
-    assert_eq!(view(&wk, &id).await.status.map(|status| status.as_str()), Some("completed"));
+    assert_eq!(view(&wk, &id).await.status.map(wk_model::Status::as_str), Some("completed"));
 }
 
 #[tokio::test]
@@ -215,7 +215,7 @@ async fn reports_end_no_session_that_is_held_and_records_of_living_ones_are_not_
     let end = json!({"session_id": inner, "timestamp": now()});
     assert_eq!(tell(&wk, "/api/track/end", &end).await.json()["status"], "ended");
     let shown = view(&wk, &held.id).await;
-    assert_eq!(shown.status.map(|status| status.as_str()), Some("running"));
+    assert_eq!(shown.status.map(wk_model::Status::as_str), Some("running"));
     assert!(shown.verdict.is_none());
 
     let elsewhere = start(&wk, &event(2, pid, "elsewhere")).await;

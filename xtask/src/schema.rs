@@ -50,7 +50,14 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<()> {
                 .arg(&document)
                 .args(["--url", &format!("http://{address}")])
                 .args(["--header", &format!("Authorization: Bearer {}", token.trim())])
-                .args(["--checks", "not_a_server_error", "--exclude-path", DEADLY, "--exclude-path", PATIENT])
+                .args([
+                    "--checks",
+                    "not_a_server_error",
+                    "--exclude-path",
+                    DEADLY,
+                    "--exclude-path",
+                    PATIENT,
+                ])
                 .args(["--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all"])
                 .args(["--max-examples", &args.examples.to_string()])
                 .args(["--request-timeout", "20", "--no-color"])

@@ -107,7 +107,7 @@ impl Yard {
         Ok(Self { house, hook: program("wk-hook")?, python: python(), script, folder })
     }
 
-    /// A PreToolUse of so many bytes, in a file.
+    /// A `PreToolUse` of so many bytes, in a file.
     fn payload(&self, bytes: usize) -> anyhow::Result<PathBuf> {
         let cwd = self.folder.path().join("project");
         let object = |content: &str| {

@@ -72,7 +72,8 @@ fn look(bytes: &Bytes) -> Result<(), (Option<Value>, i32, String)> {
 }
 
 fn refuse(status: StatusCode, id: Option<Value>, code: i32, said: &str) -> Box<Response> {
-    let said = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": said}});
+    let mut said = json!({"jsonrpc": "2.0", "error": {"code": code, "message": said}});
+    said["id"] = id.unwrap_or_default();
     Box::new((status, [(CONTENT_TYPE, "application/json")], said.to_string()).into_response())
 }
 

@@ -64,7 +64,7 @@ pub struct Session {
     #[serde(default)]
     pub renamed: Option<String>,
     /// What its agent calls it now, where that is another id than it was created with.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identified: Option<String>,
     /// Why the latest attempt ended.
     #[serde(default)]

@@ -87,8 +87,10 @@ impl Calendar {
             + i64::from(at.second()) * 1000
             + i64::from(at.millisecond());
         let now = at.timestamp().as_millisecond();
-        let change = |time: Option<Timestamp>| time.map(|time| time.as_millisecond());
-        let last = change(self.zone.preceding(at.timestamp()).next().map(|t| t.timestamp()));
+        let change = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+        // One that lies at the moment itself has been.
+        let here = at.timestamp().checked_add(1.nanosecond()).ok()?;
+        let last = change(self.zone.preceding(here).next().map(|t| t.timestamp()));
         let next = change(self.zone.following(at.timestamp()).next().map(|t| t.timestamp()));
         let from = last.map_or(now - into, |last| last.max(now - into));
         let until = next.map_or(now - into + 3_600_000, |next| next.min(now - into + 3_600_000));

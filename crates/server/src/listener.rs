@@ -307,7 +307,7 @@ impl ListenerTask {
         async move {
             let _counted = count;
             let Some(_place): Option<OwnedSemaphorePermit> = place else {
-                return turn_away(stream);
+                return turn_away(&stream);
             };
             // Answers are small and wanted at once.
             let _ = stream.set_nodelay(true);
@@ -360,7 +360,7 @@ fn explain(wanted: SocketAddr, error: &io::Error) -> String {
 }
 
 /// Says in one word that all places are taken.
-fn turn_away(stream: TcpStream) {
+fn turn_away(stream: &TcpStream) {
     let busy =
         b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     // What fits into the socket at once.

@@ -35,6 +35,8 @@ use wk_api as api;
         clean,
         stats,
         analytics,
+        timeline,
+        tools,
         why,
         deaths,
         patterns,

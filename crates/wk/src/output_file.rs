@@ -29,7 +29,7 @@ pub(crate) struct OutputArgs {
 impl OutputArgs {
     pub(crate) fn format(&self) -> Format {
         let extension = self.output.as_ref().and_then(|path| path.extension());
-        let extension = extension.map(|extension| extension.to_ascii_lowercase());
+        let extension = extension.map(std::ffi::OsStr::to_ascii_lowercase);
         let by_name = match extension.as_ref().and_then(|extension| extension.to_str()) {
             Some("json") => Format::Json,
             Some("csv") => Format::Csv,

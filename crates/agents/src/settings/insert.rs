@@ -131,7 +131,7 @@ impl<'a> Page<'a> {
                 Some(indent) => self.below(parent, last, indent, entries),
                 None => vec![Insertion { at: last, text: format!(",{}", self.beside(entries)) }],
             },
-            _ if self.tall => vec![self.into_empty(parent, entries)],
+            _ if self.tall => vec![self.fill_empty(parent, entries)],
             _ => {
                 let text = self.beside(entries);
                 vec![Insertion { at: parent.span.start + 1, text: text.trim_start().to_owned() }]
@@ -151,7 +151,7 @@ impl<'a> Page<'a> {
         vec![comma, Insertion { at: after, text: lines }]
     }
 
-    fn into_empty(&self, parent: &Node, entries: &[Entry]) -> Insertion {
+    fn fill_empty(&self, parent: &Node, entries: &[Entry]) -> Insertion {
         let inside = &self.text[parent.span.start + 1..parent.span.end - 1];
         let at = parent.span.start + 1 + inside.trim_end().len();
         let outer = self.indent_of_line(parent.span.start);

@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn an_agent_is_named_and_codex_adds_its_json() {
         let agent = |agent: &str, notify: Option<&str>| {
-            Ok(Call::Agent { agent: agent.into(), notify: notify.map(|text| text.into()) })
+            Ok(Call::Agent { agent: agent.into(), notify: notify.map(Into::into) })
         };
         assert_eq!(parsed(&[]), agent("agent", None));
         assert_eq!(parsed(&["claude"]), agent("claude", None));

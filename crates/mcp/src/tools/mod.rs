@@ -124,17 +124,17 @@ fn object(value: Value) -> Arc<Map<String, Value>> {
 
 /// A schema of arguments, of which some must be there.
 fn arguments(properties: Value, required: &[&str]) -> Value {
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
+    let mut schema = some_object(properties);
+    schema["required"] = json!(required);
+    schema["additionalProperties"] = json!(false);
+    schema
 }
 
 /// An object of which readers know some fields.
 fn some_object(properties: Value) -> Value {
-    json!({"type": "object", "properties": properties})
+    let mut schema = json!({"type": "object"});
+    schema["properties"] = properties;
+    schema
 }
 
 fn session_argument() -> Value {

@@ -117,7 +117,7 @@ fn check(raw: &Raw, policy: &JwtPolicy, now: Time) -> Result<Claims, BadJwt> {
         return Err(BadJwt::NotYet);
     }
     let issuer = text(raw.iss.as_ref()).ok_or(BadJwt::Missing("iss"))?;
-    if !policy.issuers.iter().any(|known| *known == issuer) {
+    if !policy.issuers.contains(&issuer) {
         return Err(BadJwt::Issuer);
     }
     let kind = text(raw.kind.as_ref());

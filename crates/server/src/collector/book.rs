@@ -91,10 +91,8 @@ async fn make(
     at: Moment,
 ) -> Result<HashMap<String, SessionId>, NotTaken> {
     let live = journal.live();
-    let by_agent: HashMap<&str, SessionId> = live
-        .iter()
-        .filter_map(|session| Some((session.external_id()?, session.id)))
-        .collect();
+    let by_agent: HashMap<&str, SessionId> =
+        live.iter().filter_map(|session| Some((session.external_id()?, session.id))).collect();
     let unverified = live.iter().filter(|session| is_unverified(session)).count();
     let mut left = MOST_UNVERIFIED.saturating_sub(unverified);
     let (mut found, mut drafts) = (HashMap::new(), Vec::new());

@@ -23,7 +23,7 @@ pub(crate) async fn start(
     Body(told): Body<Value>,
 ) -> Result<Json<Tracked>, Failure> {
     let verified = may_record(&app, identity, token(&told))?;
-    let start = Box::new(TrackStart::read(&told).map_err(wrong)?);
+    let start = Box::new(TrackStart::read(&told).map_err(|faults| wrong(&faults))?);
     let told = Box::new(TrackOrder { start, verified });
     let session = order(&app, |answer| Order::Track(told, answer)).await?;
     Ok(Json(Tracked::good(session.id, TrackStatus::Tracked)))
@@ -35,7 +35,7 @@ pub(crate) async fn end(
     Body(told): Body<Value>,
 ) -> Result<Json<Tracked>, Failure> {
     let verified = may_record(&app, identity, token(&told))?;
-    let end = Box::new(TrackEnd::read(&told).map_err(wrong)?);
+    let end = Box::new(TrackEnd::read(&told).map_err(|faults| wrong(&faults))?);
     let session_id = order(&app, |answer| Order::TrackEnd { end, verified, answer }).await?;
     Ok(Json(Tracked::good(session_id, TrackStatus::Ended)))
 }
@@ -46,7 +46,8 @@ pub(crate) async fn heartbeat(
     Body(told): Body<Value>,
 ) -> Result<Json<Tracked>, Failure> {
     let verified = may_record(&app, identity, token(&told))?;
-    let TrackHeartbeat { session_id } = TrackHeartbeat::read(&told).map_err(wrong)?;
+    let TrackHeartbeat { session_id } =
+        TrackHeartbeat::read(&told).map_err(|faults| wrong(&faults))?;
     let told = session_id.clone();
     let beat = |answer| Order::Heartbeat { session_id: told, verified, answer };
     let status = order(&app, beat).await?;
@@ -78,6 +79,6 @@ fn token(told: &Value) -> Option<&str> {
     told.get("token").and_then(Value::as_str).filter(|token| !token.is_empty())
 }
 
-fn wrong(faults: Faults) -> Failure {
+fn wrong(faults: &Faults) -> Failure {
     Failure(bad_request(faults.to_string()))
 }

@@ -1,6 +1,12 @@
 //! Records that wait, read in the order in which they happened, and removed once journalled.
 
-use std::{fs, io, os::unix::fs::MetadataExt, path::PathBuf, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::PathBuf,
+    time::Duration,
+};
 
 use tokio::{net::UnixDatagram, time::sleep};
 use wk_hook::{
@@ -219,7 +225,10 @@ impl Bell {
             return;
         }
         let _ = fs::remove_file(&self.path);
-        self.socket = UnixDatagram::bind(&self.path)
+        let bound = UnixDatagram::bind(&self.path);
+        let closed = || fs::set_permissions(&self.path, Permissions::from_mode(0o600));
+        self.socket = bound
+            .and_then(|socket| closed().map(|()| socket))
             .inspect_err(|error| tracing::debug!(%error, "no bell for hooks"))
             .ok();
         self.identity = self.socket.as_ref().and_then(|_| identity(&self.path));

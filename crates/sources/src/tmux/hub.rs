@@ -195,7 +195,7 @@ async fn made(terminals: &mut Option<FolderWatch>) {
         return;
     }
     *terminals = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 impl Hub {

@@ -198,7 +198,10 @@ mod tests {
     fn each_kind_of_fault_says_what_would_be_right() {
         for (text, want) in [
             ("[sesion]\ngrace = 1", "1:2: unknown section `sesion`: did you mean `session`?"),
-            ("[telemetry]\n", "health, deaths, witness, cleanup, tmux, hooks, template, on"),
+            (
+                "[telemetry]\n",
+                "health, deaths, witness, cleanup, tmux, hooks, privacy, server, auth, template, on",
+            ),
             ("session = 3", "1:1: `session` is a section: write [session]"),
             (
                 "[session]\nretires = 3",

@@ -93,7 +93,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
         };
         tokio::select! {
             () = ending.cancelled() => return,
-            Some(heard) = waiting.recv() => note(&core, &mut watches, heard),
+            Some(heard) = waiting.recv() => note(&core, &mut watches, &heard),
             session_id = due => {
                 if let Some(watch) = watches.remove(&session_id)
                     && let Some(watch) = look(&core, session_id, watch).await
@@ -105,7 +105,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     }
 }
 
-fn note(core: &Core, watches: &mut HashMap<SessionId, Watch>, heard: Heard) {
+fn note(core: &Core, watches: &mut HashMap<SessionId, Watch>, heard: &Heard) {
     if !watches.contains_key(&heard.session_id) {
         if heard.transcript.is_none() {
             return;

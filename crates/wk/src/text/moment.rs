@@ -194,7 +194,7 @@ fn weekday(name: &str) -> Option<civil::Weekday> {
     const NAMES: [&str; 7] =
         ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let fits = |whole: &&str| **whole == *name || name == &whole[..3];
-    let index = NAMES.iter().position(|whole| fits(&whole))?;
+    let index = NAMES.iter().position(|whole| fits(whole))?;
     civil::Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
 }
 
@@ -236,7 +236,6 @@ mod tests {
             ("2026-11-20 05:00Z", "2026-11-20T05:00:00.000Z"),
             ("2026-11-20 05:00 +01:00", "2026-11-20T04:00:00.000Z"),
             ("2026-11-20 05:00 -0130", "2026-11-20T06:30:00.000Z"),
-            ("2026-11-20T05:00[UTC]", "2026-11-20T05:00:00.000Z"),
             ("2026/11/20 5pm", "2026-11-20T15:00:00.000Z"),
             ("20.11.2026 17:00:07.5", "2026-11-20T15:00:07.500Z"),
             ("20261120", "2026-11-19T22:00:00.000Z"),

@@ -50,7 +50,7 @@ enum By {
     after_help = "Examples:\n  wk analytics --metric count --period daily --after \"4 weeks ago\"\n  wk analytics --type admin_shell --metric peak_hours\n  wk analytics --metric duration --by component --output durations.csv"
 )]
 pub(crate) struct AnalyticsArgs {
-    /// Only this type: a kind, admin_shell (a shell that a client told of), or what a shell is
+    /// Only this type: a kind, `admin_shell` (a shell that a client told of), or what a shell is
     #[arg(long = "type", value_name = "TYPE")]
     session_type: Option<String>,
     /// What to add up
@@ -113,9 +113,9 @@ fn query(args: &AnalyticsArgs, clock: &Clock) -> Result<AnalyticsQuery, Usage> {
         time.map(|time| time.map(|time| time.to_string()))
     };
     Ok(AnalyticsQuery {
-        metric: Some(word(args.metric)),
-        period: args.period.map(word),
-        by: args.by.map(word),
+        metric: Some(word(&args.metric)),
+        period: args.period.as_ref().map(word),
+        by: args.by.as_ref().map(word),
         session_type: args.session_type.clone(),
         component: args.component.clone(),
         user: args.user.clone(),
@@ -126,7 +126,7 @@ fn query(args: &AnalyticsArgs, clock: &Clock) -> Result<AnalyticsQuery, Usage> {
     })
 }
 
-fn word(value: impl clap::ValueEnum) -> String {
+fn word(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 

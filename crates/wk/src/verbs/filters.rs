@@ -23,7 +23,7 @@ pub(crate) struct Filters {
     /// Only these kinds (command, agent, tmux, shell)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kind: Vec<Kind>,
-    /// Only this type: a kind, admin_shell (a shell that a client told of), or what a shell is
+    /// Only this type: a kind, `admin_shell` (a shell that a client told of), or what a shell is
     #[arg(long = "type", value_name = "TYPE")]
     pub session_type: Option<String>,
     /// Only sessions of this agent

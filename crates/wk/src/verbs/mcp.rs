@@ -12,7 +12,7 @@ use crate::{code::Code, context::Context, json};
 /// Speak the Model Context Protocol with an agent, on stdin and stdout
 ///
 /// For agents that start their servers themselves. Others call the daemon, at
-/// http://127.0.0.1:8678/mcp: start, stop and restart are about its listener, and leave the
+/// `http://127.0.0.1:8678/mcp`: start, stop and restart are about its listener, and leave the
 /// daemon and all sessions alone.
 #[derive(Debug, clap::Args)]
 #[command(

@@ -199,7 +199,10 @@ mod tests {
         write_csv(&mut out, &stats()).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("group,sessions,active,completed,failed,"), "{text}");
-        assert!(text.contains("\r\n\"a,b\",12,2,7,2,0,1,0.3,4.25,184.0,5,2\r\n"), "{text}");
+        assert!(
+            text.contains("\r\n\"a,b\",12,2,7,2,0,1,0.3,4.25,184.0,5,2,0,0,0,0,\r\n"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 3);
     }
 }

@@ -65,7 +65,7 @@ mod tests {
         let columns = [0, 1000, 1099, 1100, 1999, 2000, 9999].map(|ms| axis.column(at(ms)));
         assert_eq!(columns, [0, 0, 0, 1, 9, 9, 9]);
         assert_eq!(axis.columns(at(1250), at(1460)), 2..=4);
-        assert_eq!(Axis::new(at(0), at(64_000), 32).scale(), "╷0s              ╷32s");
+        assert_eq!(Axis::new(at(0), at(64_000), 32).scale(), "╷0s             ╷32s");
     }
 
     proptest! {
