@@ -194,7 +194,7 @@ fn weekday(name: &str) -> Option<civil::Weekday> {
     const NAMES: [&str; 7] =
         ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let fits = |whole: &&str| **whole == *name || name == &whole[..3];
-    let index = NAMES.iter().position(|whole| fits(whole))?;
+    let index = NAMES.iter().position(fits)?;
     civil::Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
 }
 
