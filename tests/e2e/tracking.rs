@@ -14,6 +14,11 @@ struct Shell {
 impl Shell {
     fn new() -> Self {
         let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+        // The kernel shows its words a moment after it has begun to be what it is.
+        let words = format!("/proc/{}/cmdline", child.id());
+        while std::fs::read(&words).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
         Self { child }
     }
 
