@@ -65,6 +65,8 @@ struct Copy {
     /// The first half of a pair: no place to cut.
     paired: bool,
     cut: bool,
+    /// What is left out goes on behind a backslash.
+    escaped: bool,
 }
 
 impl Shrinker {
@@ -239,13 +241,19 @@ impl Level {
 
 impl Copy {
     fn new(left: usize) -> Self {
-        Self { left, escape: Vec::new(), paired: false, cut: false }
+        Self { left, escape: Vec::new(), paired: false, cut: false, escaped: false }
     }
 
     /// Copies what is kept of a string; how much was read, and whether it has ended.
     fn take(&mut self, piece: &[u8], target: &mut Vec<u8>) -> (usize, bool) {
         let mut at = 0;
         while at < piece.len() {
+            if self.cut && self.escape.is_empty() {
+                // Nothing more is kept of it: only its end matters.
+                let (used, ended) = pass_text(&piece[at..], &mut self.escaped);
+                target.extend(ended.then_some(b'"'));
+                return (at + used, ended);
+            }
             if !self.escape.is_empty() {
                 self.escape.push(piece[at]);
                 at += 1;
