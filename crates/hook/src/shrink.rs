@@ -4,7 +4,7 @@
 //! put their ids, is left out last. Whatever was open when the text ended is closed, so half a
 //! text becomes a whole one. Never keeps more than it was told, however long or deep the text.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// Values that are nested deeper are left out: readers go no deeper than 128.
 const DEEPEST: usize = 64;
@@ -329,18 +329,27 @@ fn ends_scalar(byte: u8) -> bool {
     matches!(byte, b',' | b':' | b'}' | b']' | b'{' | b'[' | b'"' | b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Passes over a string; how much was read, and whether it has ended.
+/// Passes over a string; how much was read, and whether it has ended. Only quotes are looked
+/// for: long texts are full of other escapes.
 fn pass_text(piece: &[u8], escaped: &mut bool) -> (usize, bool) {
-    let mut at = usize::from(std::mem::take(escaped));
-    while let Some(run) = piece.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += run + 1;
-        if piece[at - 1] == b'"' {
-            return (at, true);
+    let carried = std::mem::take(escaped);
+    let mut from = 0;
+    while let Some(run) = memchr(b'"', &piece[from..]) {
+        let quote = from + run;
+        from = quote + 1;
+        if !is_escaped(&piece[..quote], carried) {
+            return (from, true);
         }
-        *escaped = at == piece.len();
-        at += 1;
     }
+    *escaped = is_escaped(piece, carried);
     (piece.len(), false)
+}
+
+/// Whether what comes next stands behind a backslash that is none's own; `carried`: the first
+/// byte of `before` does.
+fn is_escaped(before: &[u8], carried: bool) -> bool {
+    let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+    (backslashes % 2 == 1) ^ (carried && backslashes == before.len())
 }
 
 /// Passes over an object or array.
@@ -472,5 +481,24 @@ mod tests {
         }
         assert!(shrink(&"x".repeat(100_000), 1024).len() <= 1024);
         assert!(shrink(&"{\"a\":".repeat(10_000), 1024).len() <= 2048);
+    }
+
+    #[test]
+    fn a_text_ends_at_the_same_place_however_it_comes_in_pieces() {
+        for text in [r#"a\"b"#, r#"\"x\\"y"#, r#""""""#, r#"\""#, r#"abc"#, r#""#] {
+            let whole = pass_text(text.as_bytes(), &mut false);
+            for cut in 0..=text.len() {
+                let mut escaped = false;
+                let (first, ended) = pass_text(&text.as_bytes()[..cut], &mut escaped);
+                let told = match ended {
+                    true => (first, true),
+                    false => {
+                        let (rest, ended) = pass_text(&text.as_bytes()[cut..], &mut escaped);
+                        (cut + rest, ended)
+                    }
+                };
+                assert_eq!(told, whole, "{text} cut at {cut}");
+            }
+        }
     }
 }
