@@ -27,7 +27,7 @@ async fn every_example_of_the_readme_works() {
     let mut text = String::new();
     for block in blocks {
         let mut shell = wk.command("sh");
-        shell.args(["-e", "-c", &block]).env("PATH", &path);
+        shell.args(["-e", "-c", &block]).env("PATH", &path).env("WK_SERVER_LISTEN", "127.0.0.1:0");
         let outcome = Outcome::of(shell).await;
         assert_eq!(outcome.code, 0, "{outcome}");
         text += &outcome.text();
