@@ -57,7 +57,7 @@ pub(crate) static SHAPES: &[Shape] = &[
     // Stripe: secret and restricted keys, signing secrets of webhooks
     token("[rs]k_(?:live|test)_", &[run(ALNUM, 16)]),
     token("whsec_", &[run(BASE64, 24)]),
-    // Package registries: npm, PyPI, crates.io, RubyGems, Docker Hub
+    // Package registries: of JavaScript, Python, Rust, Ruby and containers
     token("npm_", &[run(ALNUM, 30)]),
     token("pypi-AgE", &[run(URL64, 40)]),
     token("cio", &[run(ALNUM, 32)]),
