@@ -1,7 +1,10 @@
 //! How a process ended that somebody else has waited for: the kernel keeps it for whoever holds
 //! a pidfd that was opened before (Linux 6.15 and later).
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -38,6 +41,18 @@ pub fn tells_exits() -> bool {
     super::release() >= (6, 15)
 }
 
+/// How the process of a pidfd ended, as `wait` encodes it; none while it lives, before its parent
+/// has waited for it, or where the kernel is too old to say.
+pub(crate) fn exit_status(pidfd: impl AsFd) -> Option<i32> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    #[expect(unsafe_code, reason = "the ioctl has no safe name")]
+    // SAFETY: the opcode carries the size of exactly this structure of plain numbers, and the
+    // kernel writes no more than that.
+    let asked = unsafe { ioctl(pidfd, Updater::<PIDFD_GET_INFO, _>::new(&mut info)) };
+    asked.ok()?;
+    (info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+}
+
 /// A hold on one process that outlives it.
 #[derive(Debug)]
 pub struct KeptPidfd {
@@ -69,13 +84,7 @@ impl KeptPidfd {
     /// How it ended; none while it lives, before its parent has waited for it, or where the
     /// kernel is too old to say.
     pub fn exit(&self) -> Option<Exit> {
-        let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
-        #[expect(unsafe_code, reason = "the ioctl has no safe name")]
-        // SAFETY: the opcode carries the size of exactly this structure of plain numbers, and
-        // the kernel writes no more than that.
-        let asked = unsafe { ioctl(&self.pidfd, Updater::<PIDFD_GET_INFO, _>::new(&mut info)) };
-        asked.ok()?;
-        (info.mask & PIDFD_INFO_EXIT != 0).then(|| Exit::of_status(info.exit_code))
+        exit_status(&self.pidfd).map(Exit::of_status)
     }
 
     /// Whether it has ended, waited for or not.

@@ -2,8 +2,9 @@
 
 use std::{fs, os::fd::AsFd};
 
-use rustix::ioctl::{self, Updater, opcode};
 use wk_model::ProcessId;
+
+use crate::system::pidfd::exit_status;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,27 +13,9 @@ pub enum Exit {
     Signal { signal: i32, core_dumped: bool },
 }
 
-/// `PIDFD_INFO_EXIT`.
-const EXIT: u64 = 1 << 3;
-
-/// `struct pidfd_info`, as its first version has it.
-#[repr(C)]
-#[derive(Default)]
-struct PidfdInfo {
-    mask: u64,
-    cgroup: u64,
-    ids: [u32; 11],
-    exit_code: i32,
-}
-
 /// The kernel's record; none before the process was waited for, and before Linux 6.15.
 pub(crate) fn exit_of(pidfd: impl AsFd) -> Option<Exit> {
-    const GET_INFO: ioctl::Opcode = opcode::read_write::<PidfdInfo>(0xff, 11);
-    let mut info = PidfdInfo { mask: EXIT, ..PidfdInfo::default() };
-    // SAFETY: the kernel writes at most the size that the opcode says, which is the struct's.
-    #[expect(unsafe_code, reason = "an ioctl that rustix does not know")]
-    unsafe { ioctl::ioctl(pidfd, Updater::<GET_INFO, PidfdInfo>::new(&mut info)) }.ok()?;
-    (info.mask & EXIT != 0).then(|| of_status(info.exit_code))
+    exit_status(pidfd).map(of_status)
 }
 
 /// What `/proc` says of one that nobody has waited for yet.
@@ -85,10 +68,5 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(exit_of_zombie(&process), None);
         assert_eq!(zombie_status(b"7 (a) Z 1 2", 0), None);
-    }
-
-    #[test]
-    fn the_record_has_the_kernels_size() {
-        assert_eq!(size_of::<PidfdInfo>(), 64);
     }
 }
