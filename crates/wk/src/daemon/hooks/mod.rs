@@ -36,6 +36,7 @@ use wk_model::{Draft, ProcessId, SessionId, Source};
 use wk_sources::{
     hooks::{Inbox, Taken},
     tmux::Agent,
+    until,
 };
 
 pub(crate) use self::last::last_heard;
@@ -103,12 +104,6 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     let mut sweep = tokio::time::interval(core.settings().hooks.cleanup_interval);
     loop {
         let due = taker.due();
-        let due = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         let taken = tokio::select! {
             () = ending.cancelled() => return,
             taken = inbox.next() => take_all(&core, &ending, &mut taker, &mut inbox, taken).await,
@@ -121,7 +116,7 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
                 taker.note_gone(&gone);
                 Ok(())
             }
-            () = due => {
+            () = until(due.map(Into::into)) => {
                 let mut drafts = Vec::new();
                 taker.end_due(&mut drafts);
                 journal(&core, &ending, &drafts).await

@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Notify, time::sleep_until};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use wk_api::{Problem, TrackStatus};
 use wk_holder::host;
 use wk_model::{Ending, Moment, SessionId};
 use wk_server::not_found;
+use wk_sources::until;
 
 use super::{end, watch};
 use crate::daemon::core::{Core, failed};
@@ -84,16 +85,10 @@ pub(super) async fn listen(core: Arc<Core>, ending: CancellationToken) {
     loop {
         let silence = core.settings().health.heartbeat_timeout;
         let due = core.pulses.due(silence);
-        let due = async {
-            match due {
-                Some(due) => sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = ending.cancelled() => return,
             () = core.pulses.changed.notified() => {}
-            () = due => for (session_id, at) in core.pulses.missed(silence, Instant::now()) {
+            () = until(due.map(Into::into)) => for (session_id, at) in core.pulses.missed(silence, Instant::now()) {
                 let ended = watch::end_unheard(&core, session_id, at, Ending::Gone).await;
                 if let Err(problem) = ended {
                     tracing::error!(%session_id, detail = problem.detail, "cannot end a session");
