@@ -319,6 +319,21 @@ pub struct AttemptStarted {
     pub limits: Vec<HeldLimit>,
 }
 
+impl AttemptStarted {
+    /// The one attempt of a session that was found or told of, not started.
+    pub fn found(process: Option<ProcessId>) -> Self {
+        Self {
+            attempt: 1,
+            process,
+            holder: None,
+            cgroup: None,
+            cols: 0,
+            rows: 0,
+            limits: Vec::new(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resized {
     pub cols: u16,

@@ -189,15 +189,6 @@ fn created(event: &Incoming, key: String, verified: bool) -> Created {
 
 /// The events that begin a session of which only words are known.
 fn begin(session_id: SessionId, created: Created, at: Moment) -> [Draft; 3] {
-    let started = AttemptStarted {
-        attempt: 1,
-        process: None,
-        holder: None,
-        cgroup: None,
-        cols: 0,
-        rows: 0,
-        limits: Vec::new(),
-    };
     let incomplete = HealthChanged {
         conditions: vec![Condition::Incomplete],
         before: Vec::new(),
@@ -205,7 +196,7 @@ fn begin(session_id: SessionId, created: Created, at: Moment) -> [Draft; 3] {
     };
     [
         Change::SessionCreated(Box::new(created)),
-        Change::AttemptStarted(started),
+        Change::AttemptStarted(AttemptStarted::found(None)),
         Change::HealthChanged(incomplete),
     ]
     .map(|change| Draft {

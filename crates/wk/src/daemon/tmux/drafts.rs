@@ -25,15 +25,7 @@ pub(in crate::daemon) fn begin(
     (process, cgroup): (Option<ProcessId>, Option<String>),
     (cols, rows): (u16, u16),
 ) -> [Draft; 2] {
-    let started = AttemptStarted {
-        attempt: 1,
-        process,
-        holder: None,
-        cgroup,
-        cols,
-        rows,
-        limits: Vec::new(),
-    };
+    let started = AttemptStarted { cgroup, cols, rows, ..AttemptStarted::found(process) };
     let change = Change::SessionCreated(Box::new(created));
     [
         Draft { at, ..draft(Some(session_id), change) },

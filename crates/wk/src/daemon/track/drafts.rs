@@ -14,15 +14,7 @@ pub(super) fn begin(
     created: Created,
     process: Option<ProcessId>,
 ) -> Vec<Draft> {
-    let started = AttemptStarted {
-        attempt: 1,
-        process,
-        holder: None,
-        cgroup: None,
-        cols: 0,
-        rows: 0,
-        limits: Vec::new(),
-    };
+    let started = AttemptStarted::found(process);
     let incomplete = HealthChanged {
         conditions: vec![Condition::Incomplete],
         before: Vec::new(),
