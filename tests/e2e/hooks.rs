@@ -4,137 +4,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Command, Stdio},
 };
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use wk_api::SessionView;
 use wk_model::{Kind, Status};
-use wk_sources::folder_watch::FolderWatch;
-use wk_tests::{Outcome, TestDaemon, Tmux, hook_program, within};
-
-/// A call of the hook by `agent`, with the environment of a test's places.
-fn call(wk: &TestDaemon, agent: &str) -> Command {
-    let mut command = wk.command(hook_program());
-    command.arg(agent).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Calls the hook, which must be silent and end well.
-fn hook_in(wk: &TestDaemon, folder: &Path, payload: &[u8]) {
-    let mut command = call(wk, "claude");
-    command.current_dir(folder);
-    feed(command, payload);
-}
-
-fn hook(wk: &TestDaemon, payload: &Value) {
-    hook_in(wk, &wk.work(), payload.to_string().as_bytes());
-}
-
-fn feed(mut command: Command, payload: &[u8]) {
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(payload).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-}
-
-/// A program that lives until its stdin is closed, and calls the hook with what comes there:
-/// one call per line. Its name is `claude`.
-struct Agent {
-    child: Child,
-    answers: std::io::BufReader<std::process::ChildStdout>,
-}
-
-impl Agent {
-    fn program(wk: &TestDaemon) -> PathBuf {
-        let program = wk.path().join("claude");
-        if !program.exists() {
-            let hook = hook_program();
-            let text = format!(
-                "#!/bin/sh\nwhile read -r line; do printf '%s' \"$line\" | {} claude; echo ok; done\n",
-                hook.display()
-            );
-            fs::write(&program, text).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        program
-    }
-
-    fn start(wk: &TestDaemon, folder: &Path) -> Self {
-        let mut command = wk.command(Self::program(wk));
-        command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let answers = std::io::BufReader::new(child.stdout.take().unwrap());
-        Self { child, answers }
-    }
-
-    fn tell(&mut self, payload: &Value) {
-        use std::io::BufRead;
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{payload}\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        assert_eq!(line, "ok\n");
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn leave(mut self) {
-        drop(self.child.stdin.take());
-        self.child.wait().unwrap();
-    }
-}
-
-fn tool(event: &str, id: Option<&str>, use_id: &str) -> Value {
-    let mut payload = json!({"hook_event_name": event, "tool_name": "Bash",
-        "tool_input": {"command": "ls"}, "tool_use_id": use_id});
-    if let Some(id) = id {
-        payload["session_id"] = json!(id);
-    }
-    payload
-}
-
-fn start(id: &str) -> Value {
-    json!({"hook_event_name": "SessionStart", "session_id": id, "source": "startup"})
-}
-
-/// Waits until every record is in the journal.
-async fn until_taken(wk: &TestDaemon) {
-    let folder = wk.state().join("hooks");
-    let taken = async {
-        let mut watch = FolderWatch::new(&folder).unwrap();
-        while records(wk) > 0 {
-            watch.changed().await.unwrap();
-        }
-    };
-    within("all records in the journal", taken).await;
-}
-
-fn records(wk: &TestDaemon) -> usize {
-    let entries = fs::read_dir(wk.state().join("hooks")).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".hook")).count()
-}
-
-async fn agents(wk: &TestDaemon) -> Vec<SessionView> {
-    let sessions = wk.sessions().await;
-    sessions.into_iter().filter(|session| session.kind == Kind::Agent).collect()
-}
-
-fn of_kind<'a>(journal: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    journal.iter().filter(|event| event["kind"] == kind).collect()
-}
+use wk_tests::{
+    Outcome, TestDaemon, Tmux, hook_program,
+    hooks::{Agent, agents, call, feed, hook, hook_in, of_kind, records, start, tool, until_taken},
+};
 
 #[tokio::test]
 async fn a_hook_becomes_an_event_of_its_agents_session() {
@@ -155,7 +35,21 @@ async fn a_hook_becomes_an_event_of_its_agents_session() {
     // Nothing tells of the end but the kernel.
     agent.kill();
     let ended = wk.session(&session.session_id).ended().await;
-    assert_eq!((ended.status, ended.signal), (Some(Status::Failed), ended.signal));
+    assert_eq!(ended.status, Some(Status::Failed));
+}
+
+#[tokio::test]
+async fn a_verdict_names_the_tool_that_an_agent_was_at() {
+    let wk = TestDaemon::start().await;
+    let mut agent = Agent::start(&wk, &wk.work());
+    agent.tell(&start("s1"));
+    agent.tell(&tool("PreToolUse", Some("s1"), "t1"));
+    until_taken(&wk).await;
+    let session_id = agents(&wk).await[0].session_id.clone();
+    agent.kill();
+    wk.session(&session_id).ended().await;
+    let said = wk.ok(["why", &session_id]).await;
+    assert!(said.contains(r#"last tool, which was at it still: Bash {"command":"ls"}"#), "{said}");
 }
 
 #[tokio::test]

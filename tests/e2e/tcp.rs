@@ -172,6 +172,8 @@ async fn in_mode_open_anybody_looks_and_nobody_runs_or_reads_output() {
         ("GET", format!("/api/sessions/{id}/wait?until=text&text=secret")),
         ("GET", format!("/api/sessions/{id}/events")),
         ("GET", "/api/events".into()),
+        ("GET", "/events/recent".into()),
+        ("GET", "/stream".into()),
         ("POST", "/api/daemon/stop".into()),
         ("POST", "/api/tokens".into()),
         ("POST", "/api/clean".into()),

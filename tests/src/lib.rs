@@ -9,6 +9,7 @@ mod daemon;
 mod events;
 pub mod faults;
 mod home;
+pub mod hooks;
 mod outcome;
 mod process;
 mod programs;

@@ -87,6 +87,7 @@ async fn write(house: &House, session: SessionId, events: usize) -> anyhow::Resu
             tool_use_id: use_id.clone(),
             agent_id: None,
             input: excerpt.clone(),
+            payload_bytes: 0,
         };
         let finished = ToolFinished {
             tool,

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod diff;
 pub mod json;
 pub mod plugin;
+pub mod privacy;
 pub mod settings;
 pub mod timeline;
 pub mod tools;

@@ -264,8 +264,16 @@ impl Folder {
         }
     }
 
+    /// When a lane ended, at the latest with its session.
+    fn end_of(&self, lane: usize) -> Option<Time> {
+        let session = self.sessions.get(&self.lanes[lane].session_id);
+        self.lanes[lane].end.or_else(|| self.lanes[*session?].end)
+    }
+
     fn finish(mut self) -> Timeline {
-        for (lane, used) in std::mem::take(&mut self.open).into_rest() {
+        for (lane, mut used) in std::mem::take(&mut self.open).into_rest() {
+            // Nothing runs on in a session that is over: nobody told how it went.
+            used.end = self.end_of(lane);
             self.lanes[lane].uses.push(used);
         }
         for lane in &mut self.lanes {

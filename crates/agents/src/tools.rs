@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wk_model::{Time, ToolOutcome};
+use wk_model::{SessionId, Time, ToolOutcome};
 
 use crate::uses::{Open, Start};
 
@@ -19,8 +19,10 @@ pub struct ToolNumbers {
     pub failed: u64,
     pub denied: u64,
     pub interrupted: u64,
-    /// Not ended, as far as anybody told.
+    /// Not ended, as far as anybody told, in sessions that live.
     pub open: u64,
+    /// Not ended when their session was over: nobody will tell how they went.
+    pub unfinished: u64,
     /// Of those whose duration is known.
     pub p50_ms: Option<u64>,
     pub p95_ms: Option<u64>,
@@ -31,13 +33,22 @@ pub struct ToolNumbers {
 #[derive(Debug, Default)]
 pub struct Tally {
     tools: HashMap<String, Numbers>,
-    open: Open<(String, Time)>,
+    open: Open<Begun>,
+}
+
+/// A use that has begun.
+#[derive(Debug)]
+struct Begun {
+    tool: String,
+    session: Option<SessionId>,
+    at: Time,
 }
 
 #[derive(Debug, Default)]
 struct Numbers {
     count: u64,
     open: u64,
+    unfinished: u64,
     failed: u64,
     denied: u64,
     interrupted: u64,
@@ -47,26 +58,21 @@ struct Numbers {
 impl Tally {
     pub fn start(&mut self, start: Start, at: Time) {
         let tool = self.name(&start.tool);
-        let numbers = self.tools.entry(tool.clone()).or_default();
-        numbers.count += 1;
-        numbers.open += 1;
-        // One that is forgotten stays open.
-        self.open.begin(start, (tool, at));
+        self.tools.entry(tool.clone()).or_default().count += 1;
+        let session = start.session;
+        if let Some(forgotten) = self.open.begin(start, Begun { tool, session, at }) {
+            self.tools.entry(forgotten.tool).or_default().unfinished += 1;
+        }
     }
 
     /// `known_ms`: how long it took, where the event says so.
     pub fn end(&mut self, end: &Start, at: Time, outcome: ToolOutcome, known_ms: Option<u64>) {
-        let started = self.open.end(end);
-        let paired = started.as_ref().map(|(_, start)| at.millis_since(*start));
-        let tool = match &started {
-            Some((tool, _)) => tool.clone(),
-            None => self.name(&end.tool),
-        };
+        let begun = self.open.end(end);
+        let paired = begun.as_ref().map(|begun| at.millis_since(begun.at));
+        let unknown = u64::from(begun.is_none());
+        let tool = begun.map_or_else(|| self.name(&end.tool), |begun| begun.tool);
         let numbers = self.tools.entry(tool).or_default();
-        match started {
-            Some(_) => numbers.open -= 1,
-            None => numbers.count += 1,
-        }
+        numbers.count += unknown;
         match outcome {
             ToolOutcome::Succeeded => {}
             ToolOutcome::Failed => numbers.failed += 1,
@@ -78,8 +84,14 @@ impl Tally {
         numbers.durations.extend(known_ms.or(paired).filter(|_| ran));
     }
 
-    /// The busiest first.
-    pub fn into_numbers(self) -> Vec<ToolNumbers> {
+    /// The busiest first; `lives` tells which sessions may still end what they have begun.
+    pub fn into_numbers(mut self, lives: impl Fn(Option<SessionId>) -> bool) -> Vec<ToolNumbers> {
+        for begun in std::mem::take(&mut self.open).into_rest() {
+            let numbers = self.tools.entry(begun.tool).or_default();
+            let state =
+                if lives(begun.session) { &mut numbers.open } else { &mut numbers.unfinished };
+            *state += 1;
+        }
         let numbers = self.tools.into_iter().map(|(tool, numbers)| numbers.summed(tool));
         let mut all: Vec<ToolNumbers> = numbers.collect();
         all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.tool.cmp(&b.tool)));
@@ -104,6 +116,7 @@ impl Numbers {
             denied: self.denied,
             interrupted: self.interrupted,
             open: self.open,
+            unfinished: self.unfinished,
             p50_ms: percentile(&mut self.durations, 50),
             p95_ms: percentile(&mut self.durations, 95),
             total_ms: self.durations.iter().fold(0, |sum, ms| sum.saturating_add(*ms)),
@@ -147,7 +160,7 @@ mod tests {
         tally.end(&call("Bash", "4"), at(900), ToolOutcome::Succeeded, Some(5));
         tally.start(call("Bash", "5"), at(901));
         tally.start(call("Edit", ""), at(902));
-        let numbers = tally.into_numbers();
+        let numbers = tally.into_numbers(|_| true);
         let bash = ToolNumbers {
             tool: "Bash".into(),
             count: 5,
@@ -155,6 +168,7 @@ mod tests {
             denied: 1,
             interrupted: 0,
             open: 1,
+            unfinished: 0,
             p50_ms: Some(100),
             p95_ms: Some(300),
             total_ms: 405,
@@ -164,13 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_runs_on_in_a_session_that_is_over() {
+        let mut tally = Tally::default();
+        let [gone, lives] = [1, 2].map(|number| Some(SessionId::from_number(number)));
+        tally.start(Start { session: gone, ..call("Bash", "1") }, at(0));
+        tally.start(Start { session: lives, ..call("Bash", "2") }, at(0));
+        let numbers = tally.into_numbers(|session| session == lives);
+        assert_eq!((numbers[0].count, numbers[0].open, numbers[0].unfinished), (2, 1, 1));
+    }
+
+    #[test]
     fn made_up_names_do_not_fill_the_memory() {
         let mut tally = Tally::default();
         for index in 0..3000 {
             tally.start(call(&format!("t{index}"), ""), at(0));
             tally.end(&call(&format!("t{index}"), ""), at(1), ToolOutcome::Succeeded, None);
         }
-        let numbers = tally.into_numbers();
+        let numbers = tally.into_numbers(|_| true);
         assert_eq!(numbers.len(), MOST_TOOLS + 1);
         assert_eq!(
             (numbers[0].tool.as_str(), numbers[0].count, numbers[0].open),
@@ -193,7 +217,7 @@ mod tests {
                     tally.end(&call(&tool, &id), at(ms), ToolOutcome::Failed, None);
                 }
             }
-            let all = tally.into_numbers();
+            let all = tally.into_numbers(|_| true);
             let sum = |of: fn(&ToolNumbers) -> u64| all.iter().map(of).sum::<u64>();
             prop_assert_eq!(sum(|tool| tool.failed), ends);
             prop_assert_eq!(sum(|tool| tool.count), ends + sum(|tool| tool.open));

@@ -17,6 +17,7 @@ pub struct ToolUse {
     /// None: it has not ended, as far as anybody told.
     pub end: Option<Time>,
     pub duration_ms: Option<u64>,
+    /// None though it has ended: its session was over, and nobody told.
     pub outcome: Option<ToolOutcome>,
     pub error: Option<String>,
     /// What it was asked to do, in brief.

@@ -28,6 +28,8 @@ pub struct SessionView {
     pub platform: Option<String>,
     pub pid: Option<u32>,
     pub holder_pid: Option<u32>,
+    /// It was found or told of, and has no holder: nobody can attach to it.
+    pub watched: bool,
     pub boot_id: Option<String>,
     /// Clock ticks after boot.
     pub process_start_time: Option<u64>,

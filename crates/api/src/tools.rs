@@ -26,8 +26,11 @@ pub struct ToolView {
     pub errors: u64,
     pub denied: u64,
     pub interrupted: u64,
-    /// Not ended, as far as anybody told.
+    /// Not ended, as far as anybody told, in sessions that live.
     pub running: u64,
+    /// Not ended when their session was over: nobody told how they went.
+    #[serde(default)]
+    pub unfinished: u64,
     /// Of those whose duration is known.
     pub p50_seconds: Option<f64>,
     pub p95_seconds: Option<f64>,

@@ -5,7 +5,7 @@
 //!
 //! - *control* ([`Request::Hello`]): requests are answered in order, each by exactly one of
 //!   [`Reply::Status`], [`Reply::Done`], [`Reply::Screen`] or [`Reply::Refused`]; between
-//!   answers the holder may send [`Reply::Bell`] and [`Reply::Activity`].
+//!   answers the holder may send [`Reply::Bell`], [`Reply::Activity`] and [`Reply::Halted`].
 //! - *attach* ([`Request::Attach`]): the client sends input, sizes and its leave; the holder
 //!   sends output, and at last [`Reply::Ended`]. A feeder that says what it has received
 //!   ([`AttachRequest::received`]) loses nothing and sends nothing twice, whoever dies on the way:
@@ -86,6 +86,8 @@ pub enum Reply {
     },
     /// To a feeder: the child has read so many bytes of its input.
     Taken(u64),
+    /// The command was stopped, or goes on: worth a look.
+    Halted,
     /// The beginning of a screen that is too long for one frame; the rest follows, and last of
     /// all a [`Reply::Screen`].
     ScreenPart(Vec<u8>),
@@ -330,6 +332,7 @@ impl Reply {
             Self::Resumed { output, input } => put_counts(out, 74, [*output, *input]),
             Self::Taken(bytes) => put_counts(out, 75, [*bytes]),
             Self::ScreenPart(bytes) => put_frame(out, Self::SCREEN_PART, bytes),
+            Self::Halted => put_frame(out, 77, &[]),
         }
     }
 
@@ -358,6 +361,7 @@ impl Reply {
                 Self::Taken(bytes)
             }
             Self::SCREEN_PART => Self::ScreenPart(frame.payload.to_vec()),
+            77 => Self::Halted,
             _ => return Ok(None),
         }))
     }
@@ -405,6 +409,7 @@ mod tests {
             Reply::Refused("no".into()),
             Reply::Screen(b"$ ".to_vec()),
             Reply::Bell,
+            Reply::Halted,
             Reply::Activity,
             Reply::Output(b"out".to_vec()),
             Reply::ErrorOutput(b"err".to_vec()),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, Mode, OFlags, fstat, open, unlink},
+    fs::{FileType, Mode, OFlags, StatVfs, fstat, open, statvfs, unlink},
     io::{Errno, write},
 };
 
@@ -29,6 +29,9 @@ const TRIES: u64 = 1000;
 
 /// Damaged records that are kept to be looked at.
 const KEPT_BAD: usize = 100;
+
+/// Room that is left to everybody else: a spool that no daemon empties does not fill the disk.
+const FLOOR: u64 = 64 << 20;
 
 /// The folder of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,9 @@ impl Spool {
 
     /// Leaves a record: all of it, or nothing.
     pub fn add(&self, record: &Record) -> io::Result<()> {
+        if statvfs(&self.folder).is_ok_and(|disk| is_short(&disk)) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let bytes = record.encode();
         let first = number(record.head.boot_ns, record.head.pid);
         let mut made = false;
@@ -149,6 +155,11 @@ impl Waiting {
     pub fn age(&self) -> Option<std::time::Duration> {
         fs::symlink_metadata(&self.path).ok()?.modified().ok()?.elapsed().ok()
     }
+}
+
+fn is_short(disk: &StatVfs) -> bool {
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    bytes(disk.f_bavail) < FLOOR.min(bytes(disk.f_blocks) / 20)
 }
 
 fn remove_any(path: &Path) -> io::Result<()> {
@@ -258,6 +269,20 @@ mod tests {
         }
         spool.waiting().unwrap().iter().for_each(|one| spool.set_aside(one).unwrap());
         assert_eq!(fs::read_dir(spool.folder().join("bad")).unwrap().count(), KEPT_BAD);
+    }
+
+    #[test]
+    fn a_spool_that_nobody_empties_leaves_room_to_others() {
+        let (dir, _) = spool();
+        let disk = |blocks, free| StatVfs {
+            f_frsize: 4096,
+            f_blocks: blocks,
+            f_bavail: free,
+            ..statvfs(dir.path()).unwrap()
+        };
+        let (large, small) = ((100 << 30) / 4096, (10 << 20) / 4096);
+        assert!(is_short(&disk(large, 16_000)) && !is_short(&disk(large, 17_000)));
+        assert!(is_short(&disk(small, 100)) && !is_short(&disk(small, 200)));
     }
 
     #[test]

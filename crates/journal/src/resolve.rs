@@ -8,12 +8,16 @@ use wk_model::{Session, SessionId};
 use crate::{
     Journal,
     error::Result,
+    query::SessionQuery,
     row::{self, COLUMNS, read_session},
     stored::{integer, session_id},
 };
 
 /// Candidates named when a text fits several sessions.
 const CANDIDATES: usize = 20;
+
+/// Sessions, the newest, that are looked through for an agent's own id.
+const RECENT: usize = 1000;
 
 /// The sessions that a text stands for.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +39,8 @@ impl Journal {
     }
 
     /// The session that a person means: by its id, else by its name (a living one before the
-    /// newest that ended), else by a prefix of its id. Removed ones are not found.
+    /// newest that ended), else by a prefix of its id, else by its agent's own id of it, among
+    /// those that live and the latest that do not. Removed ones are not found.
     pub fn resolve(&self, text: &str) -> Result<Resolved> {
         if let Ok(id) = text.parse()
             && let Some(session) = self.session(id)?
@@ -53,7 +58,22 @@ impl Journal {
             Some(session) => Ok(vec![session]),
             None => by_prefix(connection, text),
         };
-        Ok(self.shared.memory.read(read)?.into())
+        match self.shared.memory.read(read)?.into() {
+            Resolved::None => self.by_external_id(text, &living),
+            resolved => Ok(resolved),
+        }
+    }
+
+    /// One that is resumed has its id again and again: the newest is meant.
+    fn by_external_id(&self, text: &str, living: &[Arc<Session>]) -> Result<Resolved> {
+        let is_it = |session: &&Arc<Session>| session.external_id() == Some(text);
+        let newest = living.iter().filter(is_it).max_by_key(|session| session.start_time);
+        if let Some(session) = newest {
+            return Ok(Resolved::One(Arc::clone(session)));
+        }
+        let query = SessionQuery { limit: RECENT, ..SessionQuery::default() };
+        let found = self.sessions(&query)?.sessions.into_iter().find(|session| is_it(&session));
+        Ok(found.map_or(Resolved::None, Resolved::One))
     }
 
     /// The session that was created with this idempotency key.

@@ -281,6 +281,7 @@ pub(crate) fn every_change() -> Vec<Change> {
             tool_use_id: Some("toolu_1".to_owned()),
             agent_id: None,
             input: excerpt(),
+            payload_bytes: 2048,
         })),
         Change::ToolFinished(Box::new(ToolFinished {
             tool: "Bash".to_owned(),
@@ -290,8 +291,9 @@ pub(crate) fn every_change() -> Vec<Change> {
             duration_ms: Some(12),
             error: Some("exit code 1".to_owned()),
             output: excerpt(),
+            payload_bytes: 2048,
         })),
-        Change::Prompt(Prompt { prompt: excerpt() }),
+        Change::Prompt(Prompt { prompt: excerpt(), payload_bytes: 2048 }),
         Change::Compaction(Compaction { trigger: Some("auto".to_owned()), finished: true }),
         Change::PermissionWaited(PermissionWaited {
             tool: Some("Bash".to_owned()),

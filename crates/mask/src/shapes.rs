@@ -31,6 +31,8 @@ const QUOTED_FIRST: ByteSet = ByteSet::of("!-~").without("\"'`,.;:)]}>\\");
 const VALUE: Body = Body::Parts(&[bounded(BARE_FIRST, 1, 1, Beyond::NoSecret), run(BARE, 7)]);
 
 pub(crate) static SHAPES: &[Shape] = &[
+    // Our own
+    token("wkt_", &[run(URL64, 40)]),
     // Anthropic
     token("sk-ant-", &[run(URL64, 20)]),
     // OpenAI: project, service account, admin and user keys; then keys of OpenRouter, Langfuse

@@ -10,7 +10,10 @@ use crate::Time;
 pub struct Excerpt {
     /// None: the settings keep it private.
     pub text: Option<String>,
-    /// Its full length.
+    /// The length of what the hook kept of it: where [`payload_bytes`] says that more came than
+    /// hooks keep, it was longer.
+    ///
+    /// [`payload_bytes`]: ToolStarted::payload_bytes
     pub bytes: u64,
 }
 
@@ -24,6 +27,8 @@ pub struct ToolStarted {
     /// The subagent that uses it, by the agent's own id.
     pub agent_id: Option<String>,
     pub input: Excerpt,
+    /// The full length of what the hook was given.
+    pub payload_bytes: u64,
 }
 
 /// How the use of a tool ended.
@@ -45,10 +50,13 @@ pub struct ToolFinished {
     pub tool_use_id: Option<String>,
     pub agent_id: Option<String>,
     pub outcome: ToolOutcome,
-    /// From the start that it is paired with; else as the agent says; none where neither told.
+    /// As the agent says, which knows how long a person was waited for; else from the start that
+    /// it is paired with; none where neither told.
     pub duration_ms: Option<u64>,
     pub error: Option<String>,
     pub output: Excerpt,
+    /// The full length of what the hook was given.
+    pub payload_bytes: u64,
 }
 
 /// Somebody asked the agent for something.
@@ -56,6 +64,8 @@ pub struct ToolFinished {
 #[serde(default)]
 pub struct Prompt {
     pub prompt: Excerpt,
+    /// The full length of what the hook was given.
+    pub payload_bytes: u64,
 }
 
 /// The agent makes its context smaller.

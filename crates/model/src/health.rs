@@ -56,6 +56,14 @@ pub struct HealthChanged {
     pub reasons: Vec<String>,
 }
 
+impl HealthChanged {
+    /// Of a session whose end cannot be seen from here, and why.
+    pub fn incomplete(reason: &str) -> Self {
+        let conditions = vec![Condition::Incomplete];
+        Self { conditions, before: Vec::new(), reasons: vec![reason.to_owned()] }
+    }
+}
+
 impl Condition {
     /// The word for it.
     pub fn as_str(self) -> &'static str {

@@ -51,8 +51,8 @@ pub use tmux::{
     TmuxHealth, TmuxLayout, TmuxPane, TmuxPlace, TmuxServerGone, TmuxServerSeen, TmuxWindow,
 };
 pub use verdict::{
-    Alternative, Ancestor, Before, Culprit, DeathDetected, EvidenceLine, HostState, MassDeath,
-    Scope, SessionSample, Verdict, VerdictSummary,
+    Alternative, Ancestor, Before, Culprit, DeathDetected, EvidenceLine, HostState, LastTool,
+    MassDeath, Scope, SessionSample, Verdict, VerdictSummary,
 };
 pub use witnessed::{
     CommandSeen, Delivery, ExitSeen, OomVictimSeen, SeenProcess, SignalSeen, Target, WitnessLost,

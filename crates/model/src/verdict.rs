@@ -115,6 +115,8 @@ pub struct Before {
     pub age_seconds: u64,
     /// The last line that was typed or run, where that can be told.
     pub last_command: Option<String>,
+    /// The tool that an agent used last, and whether it was at it still.
+    pub last_tool: Option<LastTool>,
     /// The last lines that it showed, masked, at most 2 KiB.
     pub last_output: Option<String>,
     pub output_bytes: Option<u64>,
@@ -130,6 +132,18 @@ pub struct Before {
     pub samples: Vec<SessionSample>,
     pub tmux_sessions: Option<u32>,
     pub tmux_processes: Option<u32>,
+}
+
+/// What an agent used last, as its hooks told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastTool {
+    pub tool: String,
+    /// What it was asked for; none where the settings keep it private.
+    pub input: Option<String>,
+    pub started: Time,
+    /// No hook told of its end.
+    pub running: bool,
 }
 
 /// How the machine was.

@@ -50,6 +50,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         platform: created.platform.clone(),
         pid: process.map(|process| process.pid),
         holder_pid: holder.map(|holder| holder.pid),
+        watched: created.watched,
         boot_id: process.map(|process| process.boot.to_string()),
         process_start_time: process.map(|process| process.start_time),
         start_time: session.start_time,

@@ -20,6 +20,7 @@ pub(crate) fn session() -> SessionView {
         platform: Some("linux-x86_64".into()),
         pid: Some(4242),
         holder_pid: Some(4240),
+        watched: false,
         boot_id: None,
         process_start_time: Some(123),
         start_time: Time::from_millis(1_762_838_400_000),

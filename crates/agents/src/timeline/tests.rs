@@ -43,6 +43,7 @@ fn starts(tool: &str, use_id: Option<&str>, agent: Option<&str>) -> Change {
         tool_use_id: use_id.map(str::to_owned),
         agent_id: agent.map(str::to_owned),
         input: Excerpt { text: Some("ls".into()), bytes: 2 },
+        ..ToolStarted::default()
     }))
 }
 
@@ -60,7 +61,8 @@ fn ends(tool: &str, use_id: Option<&str>, agent: Option<&str>, outcome: ToolOutc
 fn an_agents_work_lies_on_one_axis() {
     let (main, child) = (session(1, None, Some("main")), session(2, Some(1), Some("sub")));
     let waits = PermissionWaited { tool: Some("Bash".into()), ..PermissionWaited::default() };
-    let prompt = Prompt { prompt: Excerpt { text: Some("fix it".into()), bytes: 6 } };
+    let prompt =
+        Prompt { prompt: Excerpt { text: Some("fix it".into()), bytes: 6 }, ..Prompt::default() };
     let compaction = |finished| Compaction { trigger: Some("auto".into()), finished };
     let explore = Subagent { agent_id: "sub".into(), agent_type: Some("Explore".into()) };
     let events = vec![

@@ -9,11 +9,12 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use wk_holder::protocol::Reply;
 use wk_model::{Change, ProcessId, Resized, SessionId};
 use wk_recording::Stream;
 
 use super::{
-    child::Child,
+    child::{Child, has_halted},
     clients::{Clients, Departure, Role},
     door::Door,
     end::End,
@@ -102,6 +103,13 @@ impl Holder {
         }
     }
 
+    /// Tells whoever looks after the session's health that its command was stopped, or goes on.
+    fn tell_halt(&mut self) {
+        if self.child.as_ref().is_some_and(|child| has_halted(child.pid)) {
+            self.clients.tell_control(&Reply::Halted);
+        }
+    }
+
     /// Tells of a new size, once it has lasted or when there is no more time.
     pub(crate) fn tell_size(&mut self) {
         if self.resized_at.take().is_some() {
@@ -159,7 +167,10 @@ impl Holder {
             }
             Ready::Signals => {
                 let arrived = self.signals.read();
-                self.reaps_on = arrived.child && self.reap();
+                if arrived.child {
+                    self.tell_halt();
+                    self.reaps_on = self.reap();
+                }
                 if arrived.socket_missed {
                     self.door.repair();
                 }

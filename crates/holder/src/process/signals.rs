@@ -15,7 +15,7 @@ pub(crate) struct Signals(OwnedFd);
 /// What has arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrived {
-    /// A child has ended.
+    /// A child has ended, was stopped, or goes on.
     pub(crate) child: bool,
     /// Somebody misses the socket.
     pub(crate) socket_missed: bool,

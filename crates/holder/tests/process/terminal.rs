@@ -10,6 +10,18 @@ use crate::harness::{Session, script};
 const ASK: &str = r"stty -echo raw; printf '\033[6n'; a=$(dd bs=1 count=6 2>/dev/null); stty sane; printf %s $a | tr -d '\033'; echo '<answer>'";
 
 #[test]
+fn a_command_that_is_stopped_and_goes_on_is_told_of_each_time() {
+    let mut session = Session::start(&script("read line"));
+    for signal in [libc::SIGSTOP, libc::SIGCONT] {
+        let to = SignalTarget::Leader;
+        session.control.ask(&Request::Signal(SignalRequest { signal, to }));
+        session.control.until(|reply| *reply == Reply::Halted);
+    }
+    session.terminal().type_in(b"\n");
+    assert_eq!(session.ending(), Ending::Exited { code: 0 });
+}
+
+#[test]
 fn a_terminal_has_the_size_that_was_asked_for() {
     let mut spec = script("test -t 0 && test -t 1 && test -t 2 && stty size && tty");
     spec.stdio = Stdio::Terminal { cols: 101, rows: 33 };

@@ -29,12 +29,18 @@ impl Log {
         Self { folder }
     }
 
+    /// Prints what is of interest with `HOOK_DEBUG=true` only.
+    pub(crate) fn debug(&self, what: impl FnOnce() -> String) {
+        if is_debug() {
+            print(&line(&what()));
+        }
+    }
+
     /// Notes a failure; one that cannot be noted is lost. With `HOOK_DEBUG=true` it is printed.
     pub(crate) fn write(&self, what: &str) {
-        let what: String =
-            what.chars().take(LINE).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if env::var_os("HOOK_DEBUG").is_some_and(|debug| debug == "true") {
-            let _ = writeln!(std::io::stderr(), "wk-hook: {what}");
+        let what = line(what);
+        if is_debug() {
+            print(&what);
         }
         let Some(folder) = &self.folder else { return };
         let path = folder.join(FILE);
@@ -53,4 +59,16 @@ impl Log {
             let _ = file.write_all(line.as_bytes());
         }
     }
+}
+
+fn is_debug() -> bool {
+    env::var_os("HOOK_DEBUG").is_some_and(|debug| debug == "true")
+}
+
+fn line(what: &str) -> String {
+    what.chars().take(LINE).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "wk-hook: {line}");
 }

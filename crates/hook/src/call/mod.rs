@@ -2,8 +2,9 @@
 
 mod arguments;
 mod log;
+mod patience;
 
-use std::{env, fs, io, path::PathBuf, process};
+use std::{env, fs, io, path::PathBuf, process, time::Duration};
 
 use wk_hook::{
     ancestry, bell, clock,
@@ -17,7 +18,11 @@ use wk_hook::{
     spool::Spool,
 };
 
-use self::{arguments::Call, log::Log};
+use self::{arguments::Call, log::Log, patience::Patient};
+
+/// An agent that neither writes nor closes stdin for so long has nothing more to say: hooks of
+/// one that never closes it must not pile up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does what was asked for. Whatever goes wrong is told to the log, and to nobody else.
 pub(crate) fn run() {
@@ -64,6 +69,7 @@ pub(crate) fn run() {
             (head.agent, head.notify) = (agent, notify.is_some());
             head.ancestors = ancestry::ancestors();
             correlate(&mut head, &payload, &places, &settings, &log);
+            log.debug(|| format!("{}: session {}", head.agent, describe(&head.session)));
             (head.payload_bytes, head.shortened) = (payload.bytes, payload.shortened);
             payload.body
         }
@@ -81,7 +87,12 @@ fn bear_limits() {
 
 /// All of stdin: an agent that writes to a closed pipe would be hurt.
 fn read(bound: usize, log: &Log) -> Payload {
-    Payload::read(&mut io::stdin().lock(), bound).unwrap_or_else(|error| {
+    let mut stdin = Patient::new(io::stdin().lock(), PATIENCE);
+    let payload = Payload::read(&mut stdin, bound);
+    if stdin.gave_up() {
+        log.write(&format!("stdin was silent for {PATIENCE:?} and not closed: took what had come"));
+    }
+    payload.unwrap_or_else(|error| {
         log.write(&format!("cannot read stdin: {error}"));
         Payload::default()
     })
@@ -101,6 +112,9 @@ fn correlate(
     let project = Project::of(&directory);
     head.working_directory = text(directory);
     let files = SessionFiles::new(settings, places.hooks());
+    if fields.session_id.as_ref().is_some_and(|id| !is_id(id)) {
+        log.write("the session id on stdin is none: it has no sensible form");
+    }
     if let Some(id) = fields.session_id.clone().filter(|id| is_id(id)) {
         head.session = Known { id, by: KnownBy::Stdin };
         let agent = head.caller().filter(|caller| caller.is_agent).map(|caller| caller.process);
@@ -117,6 +131,17 @@ fn correlate(
         let by = if answer.of_process { KnownBy::Process } else { KnownBy::SessionFile };
         head.session = Known { id, by };
     }
+}
+
+/// For people who wonder why a session is unknown.
+fn describe(session: &Known) -> String {
+    let by = match session.by {
+        KnownBy::Unknown => return "unknown".to_owned(),
+        KnownBy::Stdin => "stdin",
+        KnownBy::Process => "the file of its process",
+        KnownBy::SessionFile => "the project's session file",
+    };
+    format!("{}, by {by}", session.id)
 }
 
 fn environment() -> Environment {

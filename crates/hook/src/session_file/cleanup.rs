@@ -91,7 +91,7 @@ impl SessionFiles {
     }
 
     /// The files that were written here.
-    fn remembered(&self) -> HashSet<PathBuf> {
+    pub(super) fn remembered(&self) -> HashSet<PathBuf> {
         let list = self.hooks.as_ref().map(|hooks| hooks.join(LIST));
         let text = list.and_then(|list| fs::read(list).ok()).unwrap_or_default();
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

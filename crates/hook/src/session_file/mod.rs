@@ -148,19 +148,20 @@ impl SessionFiles {
             Found::Entry(entry) if entry.owner.as_deref() == owner => {
                 self.is_fresh(&entry).then_some(entry.id)
             }
-            Found::Corrupt => {
+            // What was not written here is somebody's own, whatever its name is.
+            Found::Corrupt if self.remembered().contains(path) => {
                 answer.corrupted += 1;
                 let _ = fs::remove_file(path);
                 None
             }
-            Found::Entry(_) | Found::Nothing | Found::Foreign => None,
+            Found::Entry(_) | Found::Corrupt | Found::Nothing | Found::Foreign => None,
         }
     }
 
     fn is_fresh(&self, entry: &Entry) -> bool {
         let age = clock::wall_ms().saturating_sub(entry.time_ms);
-        // A clock that was put back makes it come from the future.
-        age < i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX)
+        // A clock that was put back makes it come from the future, but not from any.
+        age.unsigned_abs() <= u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Whether another folder of the same name has this very id.

@@ -166,17 +166,28 @@ fn what_others_could_have_planted_is_neither_believed_nor_touched() {
 #[test]
 fn a_damaged_file_is_removed_and_counted() {
     let yard = Yard::new();
+    let named = Project::named("same");
+    yard.files.store(&named, None, "sess_a", false).unwrap();
     let path = yard.write("claude_session_same", "half of a");
-    let answer = yard.files.get(&yard.project("a/same"), &[]);
+    let answer = yard.files.get(&named, &[]);
     assert_eq!((answer.id, answer.corrupted), (None, 1));
     assert!(!path.exists());
+    // Not that of somebody who keeps notes under such a name.
+    let notes = yard.write("claude_session_notes", "buy milk");
+    assert_eq!(yard.files.get(&Project::named("notes"), &[]), Answer::default());
+    assert!(notes.exists());
 }
 
 #[test]
-fn an_old_id_is_not_believed_and_one_from_the_future_is() {
+fn neither_an_old_id_nor_one_from_a_far_future_is_believed() {
     let yard = Yard::new();
     let day = 24 * 3_600_000;
-    for (age, want) in [(day + 1000, None), (day - 60_000, Some("s")), (-day, Some("s"))] {
+    for (age, want) in [
+        (day + 1000, None),
+        (day - 60_000, Some("s")),
+        (60_000 - day, Some("s")),
+        (-day - 60_000, None),
+    ] {
         let time = stamp::write(clock::wall_ms() - age);
         yard.write("claude_session_same", &format!("s\n{time}\n"));
         assert_eq!(yard.get(&yard.project("a/same")).as_deref(), want, "{age}");

@@ -60,7 +60,12 @@ fn quoted(word: &str) -> String {
 
 /// Without what would move a terminal's cursor, or end a sentence's code.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || c == '`' { '\u{fffd}' } else { c }).collect()
+    let shown = |c: char| match c {
+        '`' => '\'',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// One line, cut.

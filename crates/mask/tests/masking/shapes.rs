@@ -5,6 +5,7 @@ use crate::{ALNUM, HEX, UPPER, URL64, body, mask_string};
 #[test]
 fn tokens_keep_their_prefix_and_lose_their_body() {
     for (prefix, alphabet, length) in [
+        ("wkt_", URL64, 43),
         ("sk-ant-", URL64, 95),
         ("sk-proj-", URL64, 120),
         ("sk-svcacct-", URL64, 60),

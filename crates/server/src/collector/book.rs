@@ -9,8 +9,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use wk_journal::{Journal, JournalError};
 use wk_model::{
-    AttemptExited, AttemptStarted, Change, Condition, Created, Draft, Ending, HealthChanged,
-    HolderUsage, Kind, Moment, RecoveryOptions, Reported, Session, SessionId, Source,
+    AttemptExited, AttemptStarted, Change, Created, Draft, Ending, HealthChanged, HolderUsage,
+    Kind, Moment, RecoveryOptions, Reported, Session, SessionId, Source,
 };
 
 use super::{Incoming, NotTaken};
@@ -21,6 +21,9 @@ const REMEMBERED: usize = 10_000;
 /// Sessions that are known by unverified words only, and live: more are not made.
 const MOST_UNVERIFIED: usize = 10_000;
 
+/// What senders write who cannot tell.
+const UNKNOWN: &str = "unknown";
+
 #[derive(Debug, Default)]
 pub(super) struct Book {
     known: Mutex<HashMap<String, SessionId>>,
@@ -29,7 +32,8 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// The session of each event; none where there are too many to make another.
+    /// The session of each event; none where nobody can tell whose it is, or where there are
+    /// too many to make another.
     pub(super) async fn find(
         &self,
         journal: &Journal,
@@ -58,7 +62,8 @@ impl Book {
         let (known, mut seen, mut strangers) = (self.known(), HashSet::new(), Vec::new());
         for event in events {
             let id = event.session_id.as_str();
-            if found.contains_key(id) {
+            // What older senders say when they do not know is nobody's id.
+            if found.contains_key(id) || id == UNKNOWN {
                 continue;
             }
             match known.get(id) {
@@ -189,15 +194,11 @@ fn created(event: &Incoming, key: String, verified: bool) -> Created {
 
 /// The events that begin a session of which only words are known.
 fn begin(session_id: SessionId, created: Created, at: Moment) -> [Draft; 3] {
-    let incomplete = HealthChanged {
-        conditions: vec![Condition::Incomplete],
-        before: Vec::new(),
-        reasons: vec!["it is known from events that were sent: only they can tell its end".into()],
-    };
+    let reason = "it is known from events that were sent: only they can tell its end";
     [
         Change::SessionCreated(Box::new(created)),
         Change::AttemptStarted(AttemptStarted::found(None)),
-        Change::HealthChanged(incomplete),
+        Change::HealthChanged(HealthChanged::incomplete(reason)),
     ]
     .map(|change| Draft {
         at,

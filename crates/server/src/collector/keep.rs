@@ -1,6 +1,7 @@
 //! What is kept of an event: secrets masked, and no more than a bound.
 
 use serde_json::{Map, Value};
+use wk_agents::privacy::Privacy;
 use wk_mask::mask_text;
 use wk_model::Time;
 
@@ -21,10 +22,23 @@ pub(super) struct Text {
     pub(super) text: String,
 }
 
-/// Masks and cuts an event; one that does not say when it was, was now.
-pub(super) fn text(mut object: Map<String, Value>, now: Time, most: usize) -> Text {
+/// Leaves out what is private, masks and cuts the rest; an event that does not say when it was,
+/// was now.
+pub(super) fn text(
+    mut object: Map<String, Value>,
+    now: Time,
+    most: usize,
+    privacy: Privacy,
+) -> Text {
     // Ids are ours to give.
     object.remove("id");
+    object.retain(|key, _| !privacy.hides(key));
+    if let Some(payload) = object.get_mut("payload") {
+        *payload = match privacy.of_hook(payload) {
+            Value::Null => Value::Object(Map::new()),
+            kept => kept,
+        };
+    }
     if !object.get("timestamp").is_some_and(Value::is_number) {
         object.insert("timestamp".into(), now.as_millis().into());
     }
@@ -110,7 +124,7 @@ mod tests {
 
     fn kept(value: Value, most: usize) -> Value {
         let Value::Object(object) = value else { panic!("an object") };
-        let kept = text(object, Time::from_millis(5), most);
+        let kept = text(object, Time::from_millis(5), most, Privacy::default());
         assert_eq!(serde_json::from_str::<Value>(&kept.text).unwrap(), kept.payload);
         kept.payload
     }
@@ -122,6 +136,24 @@ mod tests {
         assert_eq!(kept(event, 1000), want);
         assert_eq!(kept(json!({ "timestamp": 9 }), 1000), json!({ "timestamp": 9 }));
         assert_eq!(kept(json!({ "timestamp": "x" }), 1000), json!({ "timestamp": 5 }));
+    }
+
+    #[test]
+    fn what_is_private_is_not_kept_wherever_it_stands() {
+        let event = json!({
+            "session_id": "s", "summary": "mine", "chat": ["mine"], "tool_input": { "a": "mine" },
+            "payload": { "prompt": "mine", "tool_response": "mine", "cwd": "/" },
+        });
+        let none =
+            Privacy { prompts: false, tool_input: false, tool_output: false, payloads: true };
+        let kept = |event: &Value, privacy| {
+            text(event.as_object().unwrap().clone(), Time::from_millis(5), 1000, privacy).payload
+        };
+        let want = json!({ "session_id": "s", "payload": { "cwd": "/" }, "timestamp": 5 });
+        assert_eq!(kept(&event, none), want);
+        let want = json!({ "session_id": "s", "payload": {}, "timestamp": 5 });
+        assert_eq!(kept(&event, Privacy { payloads: false, ..none }), want);
+        assert_eq!(kept(&json!({ "session_id": "s", "payload": "mine" }), none), want);
     }
 
     #[test]

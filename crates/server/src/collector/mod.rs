@@ -14,9 +14,13 @@ mod keep;
 mod shelf;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use wk_agents::privacy::Privacy;
 use wk_api::FilterOptions;
 use wk_holder::host;
 use wk_journal::{Journal, JournalError};
@@ -58,6 +62,7 @@ struct Shared {
     told: broadcast::Sender<Arc<Kept>>,
     room: Arc<Semaphore>,
     max_payload: usize,
+    privacy: Mutex<Privacy>,
 }
 
 /// Why events were not taken in.
@@ -73,22 +78,29 @@ pub(crate) enum NotTaken {
 /// it holds no events. For tests by hostile bytes.
 pub fn kept_events(body: &[u8], most: usize) -> Option<Vec<String>> {
     let (events, _) = read(body).ok()?;
-    let texts =
-        events.into_iter().map(|event| keep::text(event.object, Time::default(), most).text);
+    let texts = events
+        .into_iter()
+        .map(|event| keep::text(event.object, Time::default(), most, Privacy::default()).text);
     Some(texts.collect())
 }
 
 impl Collector {
     /// Of each event at most `max_payload` bytes are kept.
-    pub fn new(journal: Journal, max_payload: usize) -> Self {
+    pub fn new(journal: Journal, max_payload: usize, privacy: Privacy) -> Self {
         Self(Arc::new(Shared {
             book: Book::default(),
             shelf: Shelf::default(),
             told: broadcast::Sender::new(BEHIND),
             room: Arc::new(Semaphore::new(ROOM)),
             max_payload,
+            privacy: Mutex::new(privacy),
             journal,
         }))
+    }
+
+    /// Keeps what these say from now on.
+    pub fn set_privacy(&self, privacy: Privacy) {
+        *self.0.privacy.lock().unwrap_or_else(PoisonError::into_inner) = privacy;
     }
 
     /// Waits for room for so many bytes; none: it takes too long, or there never will be.
@@ -119,9 +131,10 @@ impl Collector {
         let at = host::now();
         let sessions = shared.book.find(&shared.journal, &events, verified, at).await?;
         let source = Source(if verified { VERIFIED } else { UNVERIFIED }.into());
+        let privacy = *shared.privacy.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut drafts, mut kept) = (Vec::new(), Vec::with_capacity(events.len()));
         for (event, session_id) in events.into_iter().zip(&sessions) {
-            let text = keep::text(event.object, at.time, shared.max_payload);
+            let text = keep::text(event.object, at.time, shared.max_payload, privacy);
             let hook = Hook {
                 event: event.kind.clone(),
                 agent: Some(event.source_app.clone()),

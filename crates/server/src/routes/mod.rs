@@ -116,9 +116,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/health", Public, get(alive::alive))
         .route("/healthz", Public, get(alive::alive))
         .route("/events", Record, post(collector::take))
-        .route("/events/recent", Look, get(collector::recent))
+        .route("/events/recent", Read, get(collector::recent))
         .route("/events/filter-options", Look, get(collector::options))
-        .route("/stream", Look, get(stream::stream))
+        .route("/stream", Read, get(stream::stream))
         .route("/mcp", Inside, mcp)
         .router();
     outside

@@ -12,7 +12,7 @@ use wk_holder::host;
 use wk_journal::{Journal, JournalError, SessionQuery};
 use wk_model::{Change, Event, Kind, Session, SessionId, Time};
 
-use super::{Ask, Named, parameter};
+use super::{Ask, Named, parameter, tools::agent_above};
 use crate::{App, Failure, error::unavailable};
 
 /// Events that a timeline is made of, at most: a few hundred bytes each while it is made.
@@ -52,6 +52,18 @@ fn make(
             break;
         }
     }
+    if let Some((agent, own_id)) = agent_above(journal, family[0].id)? {
+        let own = family[0].id;
+        journal.each_event(agent, KINDS, |mut event| {
+            let fits = of_subagent(&event.change) == Some(own_id.as_str());
+            if fits && since.is_none_or(|since| event.at.time >= since) {
+                event.session_id = Some(own);
+                events.push(brief(event));
+            }
+            more = events.len() >= MOST_EVENTS;
+            !more
+        })?;
+    }
     let sessions: Vec<&Session> = family.iter().map(Arc::as_ref).collect();
     let lanes = timeline::fold(&sessions, events).lanes;
     Ok(view(&family[0], lanes, since, more))
@@ -81,6 +93,16 @@ fn family(journal: &Journal, root: Arc<Session>) -> Result<Vec<Arc<Session>>, Jo
         family.push(session);
     }
     Ok(family)
+}
+
+/// The subagent that an agent's event is about, by the agent's own id.
+fn of_subagent(change: &Change) -> Option<&str> {
+    match change {
+        Change::ToolStarted(started) => started.agent_id.as_deref(),
+        Change::ToolFinished(finished) => finished.agent_id.as_deref(),
+        Change::PermissionWaited(waited) => waited.agent_id.as_deref(),
+        _ => None,
+    }
 }
 
 /// Without what nobody will be shown: there may be much of it.

@@ -25,6 +25,8 @@ const MAX_SCREEN: usize = 256 << 20;
 pub enum Report {
     /// New entries of a holder's record, in order; never empty.
     Recorded { session_id: SessionId, attempt: u32, entries: Vec<Entry> },
+    /// Its command was stopped, or goes on.
+    Halted { session_id: SessionId },
     /// The connection is over: the holder has ended, or something cut it. Comes last.
     Cut { session_id: SessionId, attempt: u32, holder: ProcessId },
 }
@@ -174,6 +176,9 @@ impl Link {
     async fn hear(&mut self, reply: Reply) {
         match reply {
             Reply::Bell => self.read_record().await,
+            Reply::Halted => {
+                let _ = self.out.send(Report::Halted { session_id: self.session_id }).await;
+            }
             Reply::Activity => {
                 for watcher in self.watchers.drain(..) {
                     // A watcher that has left is no loss.

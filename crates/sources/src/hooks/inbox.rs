@@ -9,7 +9,9 @@ use std::{
 };
 
 use tokio::{net::UnixDatagram, time::sleep};
+use wk_holder::host;
 use wk_hook::{
+    clock,
     record::BadRecord,
     spool::{Spool, Waiting},
 };
@@ -114,7 +116,7 @@ impl Inbox {
         let (mut taken, mut later) = (Vec::new(), false);
         for spool in 0..self.spools.len() {
             let waiting = match self.spools[spool].waiting() {
-                Ok(waiting) => waiting,
+                Ok(waiting) => earlier_boots_first(waiting),
                 Err(error) => {
                     tracing::warn!(%error, "cannot look into the folder of hooks");
                     continue;
@@ -135,7 +137,13 @@ impl Inbox {
                 }
             }
         }
-        taken.sort_by_key(|one| (one.told.at.boot, one.told.at.boot_ns, one.waiting.number));
+        let boot = host::boot_id();
+        taken.sort_by_key(|one| {
+            let at = one.told.at;
+            // Clocks of different boots cannot be compared: the wall's has to do.
+            let earlier = (at.boot != boot).then_some(at.time);
+            (earlier.is_none(), earlier, at.boot_ns, one.waiting.number)
+        });
         (taken, later)
     }
 
@@ -202,6 +210,13 @@ impl Inbox {
             let _ = self.spools[gone].make();
         }
     }
+}
+
+/// Records that an earlier boot has left come before those of this one.
+fn earlier_boots_first(mut waiting: Vec<Waiting>) -> Vec<Waiting> {
+    let this = clock::boot_id();
+    waiting.sort_by_key(|one| !one.boot.is_empty() && this.starts_with(&one.boot));
+    waiting
 }
 
 enum Read {
@@ -274,8 +289,12 @@ mod tests {
         }
 
         fn add(&self, folder: &str, boot_ns: u64) {
-            let boot_id = wk_hook::clock::boot_id();
-            let head = Head { boot_ns, boot_id, pid: 7, agent: "claude".into(), ..Head::default() };
+            self.add_of(clock::boot_id(), 0, folder, boot_ns);
+        }
+
+        fn add_of(&self, boot_id: String, time_ms: i64, folder: &str, boot_ns: u64) {
+            let agent = "claude".into();
+            let head = Head { boot_ns, time_ms, boot_id, pid: 7, agent, ..Head::default() };
             let spool = Spool::new(self.dir.path().join(folder));
             spool.add(&Record { head, body: b"{}".into() }).unwrap();
         }
@@ -299,6 +318,19 @@ mod tests {
         assert_eq!(yard.next().await, [1_000_000, 5_000_000, 9_000_000]);
         let (inbox, spool) = (&mut yard.inbox, Spool::new(yard.dir.path().join("s/hooks")));
         assert!(inbox.look().0.is_empty() && spool.waiting().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_earlier_boots_have_left_comes_first_by_the_wall_clock() {
+        let mut yard = Yard::new();
+        yard.add("s/hooks", 1_000_000);
+        let boot = |first: char| clock::boot_id().replace(|_: char| true, &first.to_string());
+        // Whatever the boots are called, and however long they were up.
+        for (name, time_ms, boot_ns) in [('f', 10, 7_000_000), ('0', 20, 3_000_000)] {
+            let id = format!("{}-0000-4000-8000-000000000000", &boot(name)[..8]);
+            yard.add_of(id, time_ms, "s/hooks", boot_ns);
+        }
+        assert_eq!(yard.next().await, [7_000_000, 3_000_000, 1_000_000]);
     }
 
     #[tokio::test]

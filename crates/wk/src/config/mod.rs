@@ -18,7 +18,5 @@ mod value;
 pub(crate) use fault::ConfigError;
 pub(crate) use key::{KEYS, LEAST_MEMORY, MIN_INTERVAL};
 pub(crate) use load::{Loaded, load};
-pub(crate) use settings::{
-    CleanupSettings, LogFormat, PrivacySettings, Repair, Settings, WitnessStart,
-};
+pub(crate) use settings::{CleanupSettings, LogFormat, Repair, Settings, WitnessStart};
 pub(crate) use template::Template;

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use wk_agents::privacy::Privacy;
 use wk_client::Places;
 use wk_holder::spec::LimitMechanism;
 use wk_model::OnStale;
@@ -31,7 +32,7 @@ pub(crate) struct Settings {
     pub witness: WitnessSettings,
     pub tmux: TmuxSettings,
     pub hooks: HookSettings,
-    pub privacy: PrivacySettings,
+    pub privacy: Privacy,
     pub server: ServerSettings,
     pub auth: AuthSettings,
 }
@@ -209,16 +210,6 @@ pub(crate) struct AuthSettings {
     pub secret_file: Option<PathBuf>,
 }
 
-/// What of agents' words is kept; how long it was is always known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PrivacySettings {
-    pub prompts: bool,
-    pub tool_input: bool,
-    pub tool_output: bool,
-    /// Of all other hooks.
-    pub payloads: bool,
-}
-
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -226,12 +217,6 @@ impl Settings {
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
         Ok(load::load(&places.config, env)?.settings)
-    }
-}
-
-impl Default for PrivacySettings {
-    fn default() -> Self {
-        Self { prompts: true, tool_input: true, tool_output: true, payloads: true }
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 };
 
 use wk_model::{
-    AttemptExited, Before, Change, HostState, Kind, Moment, Session, SessionId, SessionSample,
-    Time, TmuxHealth,
+    AttemptExited, Before, Change, HostState, Kind, LastTool, Moment, Session, SessionId,
+    SessionSample, Time, TmuxHealth,
 };
 use wk_sources::system::{DiskLook, host::HostLooker};
 
@@ -216,6 +216,7 @@ pub(super) fn before(core: &Core, session: &Session, exited: &AttemptExited, at:
     Before {
         age_seconds: at.time.millis_since(session.start_time) / 1000,
         last_command: last_command(core, session),
+        last_tool: last_tool(core, session),
         last_output: exited.last_lines.clone(),
         output_bytes: (!session.created.watched).then_some(exited.usage.output_bytes),
         watched_seconds: at.time.millis_since(begun) / 1000,
@@ -230,13 +231,42 @@ pub(super) fn before(core: &Core, session: &Session, exited: &AttemptExited, at:
     }
 }
 
-/// What runs in the pane that was used last, or the session's own command.
+/// What runs in the pane that was used last, what a shell told of last, or the session's own
+/// command.
 fn last_command(core: &Core, session: &Session) -> Option<String> {
+    let own = || session.created.command.join(" ");
     let words = match session.created.session_kind {
         Kind::Tmux => in_pane(core, session.id)?,
-        Kind::Command | Kind::Agent | Kind::Shell => session.created.command.join(" "),
+        Kind::Shell => in_shell(core, session.id).unwrap_or_else(own),
+        Kind::Command | Kind::Agent => own(),
     };
     (!words.is_empty()).then(|| words.chars().take(COMMAND).collect())
+}
+
+fn in_shell(core: &Core, session_id: SessionId) -> Option<String> {
+    let event = core.journal.latest(session_id, "shell_command").ok()??;
+    match event.change {
+        Change::ShellCommand(shell) => shell.command,
+        _ => None,
+    }
+}
+
+/// What an agent's hooks told of last.
+fn last_tool(core: &Core, session: &Session) -> Option<LastTool> {
+    if session.created.session_kind != Kind::Agent {
+        return None;
+    }
+    let latest = |kind| core.journal.latest(session.id, kind).ok().flatten();
+    let event = latest("tool_started")?;
+    let finished = latest("tool_finished").is_some_and(|finished| finished.seq > event.seq);
+    let Change::ToolStarted(started) = event.change else { return None };
+    let cut = |text: String| text.chars().take(COMMAND).collect();
+    Some(LastTool {
+        tool: started.tool,
+        input: started.input.text.map(cut),
+        started: event.at.time,
+        running: !finished,
+    })
 }
 
 fn in_pane(core: &Core, session_id: SessionId) -> Option<String> {

@@ -15,7 +15,7 @@ use wk_api::Problem;
 use wk_client::Places;
 use wk_journal::{Journal, JournalError};
 use wk_model::{Change, Draft, Life, Session, SessionId, Source};
-use wk_server::{Listener, Switch, auth::Gate, conflict, internal};
+use wk_server::{Collector, Listener, Switch, auth::Gate, conflict, internal};
 use wk_sources::{
     cgroup::Cgroups,
     holders::{HolderLink, Report},
@@ -26,6 +26,7 @@ use super::{
     before,
     cleanup::Upkeep,
     gate,
+    health::Looks,
     hooks::Hooks,
     queue::Queue,
     tmux::Tmux,
@@ -78,9 +79,11 @@ pub(super) struct Core {
     waits: Mutex<HashSet<(SessionId, u32)>>,
     pub(super) tmux: Tmux,
     pub(super) hooks: Hooks,
+    pub(super) looks: Looks,
     pub(super) tokens: Counting,
     gate: Gate,
     listener: Listener,
+    collector: Collector,
     /// Heartbeats of tracked shells.
     pub(super) pulses: Pulses,
 }
@@ -93,7 +96,7 @@ impl Core {
         (holder, daemon_command): (PathBuf, (Vec<wk_model::OsText>, Vec<wk_model::OsText>)),
         reports: mpsc::Sender<Report>,
         settings: Settings,
-        (gate, listener): (Gate, Listener),
+        (gate, listener, collector): (Gate, Listener, Collector),
     ) -> Self {
         let before = before::Store::new(places.state.clone());
         Self {
@@ -118,9 +121,11 @@ impl Core {
             waits: Mutex::default(),
             tmux: Tmux::default(),
             hooks: Hooks::default(),
+            looks: Looks::default(),
             tokens: Counting::default(),
             gate,
             listener,
+            collector,
             pulses: Pulses::default(),
         }
     }
@@ -132,6 +137,7 @@ impl Core {
     pub(super) async fn set_settings(&self, settings: Settings) {
         self.tmux.set_options(&settings);
         self.gate.set(gate::policy(&settings));
+        self.collector.set_privacy(settings.privacy);
         let listen = settings.server.listen;
         self.pulses.wake();
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);

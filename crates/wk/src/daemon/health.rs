@@ -16,10 +16,11 @@ mod schedule;
 use std::{
     collections::HashMap,
     mem,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wk_holder::{gauge::Gauges, host};
 use wk_journal::{JournalError, Subscription};
@@ -49,6 +50,12 @@ use crate::text::span::millis;
 /// it has had time to become what it is.
 const SOON_MS: u64 = 1000;
 
+/// How soon after the last look one that was stopped, or goes on, is looked at.
+const HALTED_MS: u64 = 100;
+
+/// Looks that may be wanted in one moment.
+const WAITING: usize = 256;
+
 /// The first looks after a start, later than that one.
 const EARLY_MS: [u64; 2] = [5000, 15_000];
 
@@ -66,6 +73,8 @@ const OURS: [Condition; 3] = [Condition::Stale, Condition::Hung, Condition::Over
 
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken) {
+    let wants = core.looks.wants.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(mut wants) = wants else { return };
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let mut watch = Watch::new(core, board);
     watch.take_stock();
@@ -78,8 +87,30 @@ pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken
                 Err(JournalError::Closed) => return,
                 Err(error) => events = watch.listen_anew(&error).await,
             },
+            Some(id) = wants.recv() => watch.schedule.hasten(id, watch.now_ms(), HALTED_MS),
             () = until(due.map(Into::into)) => watch.look().await,
         }
+    }
+}
+
+/// Sessions that somebody wants to be looked at now: the kernel has told their holder something.
+#[derive(Debug)]
+pub(super) struct Looks {
+    wanted: mpsc::Sender<SessionId>,
+    wants: Mutex<Option<mpsc::Receiver<SessionId>>>,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        let (wanted, wants) = mpsc::channel(WAITING);
+        Self { wanted, wants: Mutex::new(Some(wants)) }
+    }
+}
+
+impl Looks {
+    /// Where too many wait, the session's next turn has to do.
+    pub(super) fn want(&self, session_id: SessionId) {
+        let _ = self.wanted.try_send(session_id);
     }
 }
 

@@ -116,6 +116,7 @@ async fn watch(
     let mut warnings = Vec::new();
     let gate = gate::open(&places, &settings, &mut warnings);
     let max_payload = usize::try_from(settings.hooks.max_payload).unwrap_or(usize::MAX);
+    let collector = Collector::new(journal.clone(), max_payload, settings.privacy);
     let (listener, over_tcp) =
         Listener::open(settings.server.listen, gate.clone(), &places.runtime).await;
     let core = Arc::new(Core::new(
@@ -125,7 +126,7 @@ async fn watch(
         (holder_program()?, world::daemon_command()?),
         reports,
         settings,
-        (gate.clone(), listener.clone()),
+        (gate.clone(), listener.clone(), collector.clone()),
     ));
     let me = host::identify(std::process::id())?.context("cannot read /proc: is it mounted?")?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -170,7 +171,7 @@ async fn watch(
         readers: core.upkeep.readers.clone(),
         gate,
         listener,
-        collector: Collector::new(journal.clone(), max_payload),
+        collector,
         orphans: core.upkeep.orphans.clone(),
         ending: ending.clone(),
     };

@@ -100,6 +100,7 @@ fn identity(view: &SessionView) -> Vec<(&'static str, Cell)> {
     };
     push(&mut pairs, "user", owner);
     push(&mut pairs, "agent", view.agent_id.as_ref());
+    push(&mut pairs, "external id", view.external_id.as_ref());
     push(&mut pairs, "component", view.component_name.as_ref());
     push(&mut pairs, "shell", view.shell_type.as_ref());
     push(&mut pairs, "python", view.python_version.as_ref());
@@ -232,7 +233,9 @@ fn tokens(view: &SessionView) -> Vec<(&'static str, Cell)> {
 fn output(view: &SessionView) -> Vec<(&'static str, Cell)> {
     let mut pairs = Vec::new();
     push(&mut pairs, "output", view.output_bytes.map(bytes::brief));
-    push(&mut pairs, "stdio", Some(if view.terminal { "terminal" } else { "pipes" }));
+    // Nobody knows what was found runs on.
+    let stdio = if view.terminal { "terminal" } else { "pipes" };
+    push(&mut pairs, "stdio", (!view.watched).then_some(stdio));
     if view.recording.as_ref().is_some_and(|recording| !recording.kept) {
         push(&mut pairs, "recording", Some("cleaned up"));
     } else if let Some(recording) = &view.recording {
@@ -252,8 +255,8 @@ fn output(view: &SessionView) -> Vec<(&'static str, Cell)> {
 /// What one can do with it now.
 fn ways(view: &SessionView) -> Vec<(&'static str, Cell)> {
     let session = view.name.as_ref().unwrap_or(&view.session_id);
-    let (mut pairs, lives) = (Vec::new(), view.phase != Phase::Ended);
-    push(&mut pairs, "attach", lives.then(|| format!("wk attach {session}")));
+    let (mut pairs, attachable) = (Vec::new(), view.phase != Phase::Ended && !view.watched);
+    push(&mut pairs, "attach", attachable.then(|| format!("wk attach {session}")));
     if view.recording.as_ref().is_some_and(|recording| recording.kept) {
         push(&mut pairs, "read", Some(format!("wk logs {session}")));
         push(&mut pairs, "watch", view.terminal.then(|| format!("wk play {session}")));
@@ -328,6 +331,16 @@ watch        wk play web
         ] {
             assert!(text.contains(want), "{text}");
         }
+    }
+
+    #[test]
+    fn nobody_is_told_to_attach_to_what_has_no_holder() {
+        let external_id = Some("s-1".into());
+        let view =
+            SessionView { watched: true, holder_pid: None, external_id, ..sample::session() };
+        let text = render(&view);
+        assert!(!text.contains("wk attach") && !text.contains("stdio"), "{text}");
+        assert!(text.contains("external id  s-1\n"), "{text}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) struct ToolsArgs {
     format: Format,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column { title: "TOOL", least: 8, right: false },
     Column { title: "COUNT", least: 0, right: true },
     Column { title: "ERRORS", least: 0, right: true },
@@ -40,6 +40,7 @@ const COLUMNS: [Column; 8] = [
     Column { title: "P95", least: 0, right: true },
     Column { title: "TOTAL", least: 0, right: true },
     Column { title: "RUNNING", least: 0, right: true },
+    Column { title: "UNFINISHED", least: 0, right: true },
 ];
 
 pub(crate) async fn run(
@@ -88,17 +89,19 @@ fn row(tool: &ToolView) -> Vec<Cell> {
         seconds(tool.p95_seconds),
         seconds(Some(tool.total_seconds)),
         number(tool.running, Style::Good),
+        number(tool.unfinished, Style::Warning),
     ]
 }
 
 fn write_csv(out: &mut impl Write, tools: &[ToolView]) -> anyhow::Result<()> {
-    const FIELDS: [&str; 9] = [
+    const FIELDS: [&str; 10] = [
         "tool",
         "count",
         "errors",
         "denied",
         "interrupted",
         "running",
+        "unfinished",
         "p50_seconds",
         "p95_seconds",
         "total_seconds",
@@ -133,6 +136,6 @@ mod tests {
         let mut lines = Vec::new();
         write_csv(&mut lines, &[bash]).unwrap();
         let lines = String::from_utf8(lines).unwrap();
-        assert_eq!(lines.lines().nth(1).map(|line| line.matches(',').count()), Some(8), "{lines}");
+        assert_eq!(lines.lines().nth(1).map(|line| line.matches(',').count()), Some(9), "{lines}");
     }
 }

@@ -289,6 +289,11 @@ fn before_lines(before: &Before) -> Vec<String> {
     if let Some(command) = &before.last_command {
         lines.push(format!("last command: {command}"));
     }
+    if let Some(last) = &before.last_tool {
+        let state = if last.running { "was at it still" } else { "had finished" };
+        let input = last.input.as_deref().map(|input| format!(" {input}")).unwrap_or_default();
+        lines.push(format!("last tool, which {state}: {}{input}", last.tool));
+    }
     let host = &before.host;
     let mut machine = Vec::new();
     if let (Some(used), Some(total)) = (host.memory_used_bytes, host.memory_total_bytes) {

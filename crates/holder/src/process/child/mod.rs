@@ -24,7 +24,7 @@ use super::{leaf::Leaf, tree};
 
 use self::{image::Image, stdio::winsize};
 pub(crate) use self::{
-    reap::{Reaped, reap},
+    reap::{Reaped, has_halted, reap},
     stdio::Ends,
 };
 

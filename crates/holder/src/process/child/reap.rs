@@ -1,6 +1,6 @@
 //! Waiting for children: the leader, and every orphan that the kernel gave to the holder.
 
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wk_model::Ending;
 
 /// A child that has ended and is gone.
@@ -16,6 +16,12 @@ pub(crate) struct Reaped {
 /// Takes one child that has ended; none when there is none right now.
 pub(crate) fn reap() -> Option<Reaped> {
     wait(-1, libc::WNOHANG)
+}
+
+/// Whether a child was stopped or has gone on since the last time.
+pub(crate) fn has_halted(pid: Pid) -> bool {
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_)))
 }
 
 /// Waits for a child that is about to end.

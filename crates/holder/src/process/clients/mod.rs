@@ -55,7 +55,12 @@ impl Clients {
 
     /// Tells every control connection that the record has grown.
     pub(crate) fn bell(&mut self) {
-        let frame = frame(&Reply::Bell);
+        self.tell_control(&Reply::Bell);
+    }
+
+    /// Tells every control connection.
+    pub(crate) fn tell_control(&mut self, reply: &Reply) {
+        let frame = frame(reply);
         for client in self.list.iter_mut().filter(|client| client.is_control()) {
             client.push(Rc::clone(&frame));
         }

@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use wk_holder::host;
 use wk_journal::SessionQuery;
 use wk_mask::mask_arguments;
-use wk_model::{Created, Draft, Kind, Life, Moment, ProcessId, Session, SessionId, Subagent};
+use wk_model::{
+    BootId, Change, Created, Draft, HealthChanged, Kind, Life, Moment, ProcessId, Session,
+    SessionId, Subagent,
+};
 use wk_sources::{
     hooks::{AgentTold, Process, Told},
     tmux::{agent_name, process_arguments},
@@ -21,6 +24,9 @@ use crate::daemon::{create, tmux::drafts, track};
 
 /// Sessions that have ended and whose late words an earlier daemon may not have heard.
 const ENDED: usize = 500;
+
+/// Why a session is incomplete.
+const UNSEEN: &str = "its process cannot be seen from here: only the agent can tell its end";
 
 impl Taker {
     /// Takes up what an earlier daemon had found.
@@ -50,8 +56,9 @@ impl Taker {
                 continue;
             }
             self.book.add(session.id, entry);
-            if let Some(process) = process {
-                self.watch(process);
+            match process {
+                Some(process) => self.watch(process),
+                None => self.end_if_rebooted(session.id, self.boot_of(session.id)),
             }
         }
         for (parent, id, child) in subagents {
@@ -60,6 +67,12 @@ impl Taker {
             }
         }
         self.remember_ended();
+    }
+
+    /// The boot in which a session began.
+    fn boot_of(&self, session_id: SessionId) -> BootId {
+        let started = self.core.journal.latest(session_id, "attempt_started").ok().flatten();
+        started.map_or_else(host::boot_id, |event| event.at.boot)
     }
 
     fn remember_ended(&mut self) {
@@ -78,9 +91,15 @@ impl Taker {
         }
     }
 
-    /// An agent that tmux's watcher has found.
+    /// What somebody else has found.
     pub(super) fn take_found(&mut self, found: Found, drafts: &mut Vec<Draft>) {
-        let Found::Agent { agent, parent, uid } = found;
+        let (agent, parent, uid) = match found {
+            Found::Agent { agent, parent, uid } => (agent, parent, uid),
+            Found::Closed(session_id) => {
+                self.book.bury(session_id, host::now());
+                return;
+            }
+        };
         if !self.book.of_process(agent.process).is_empty() {
             return;
         }
@@ -120,7 +139,13 @@ impl Taker {
         };
         // An agent has run since its process began; who calls for several, for longer.
         let at = sure.map_or(told.at, |process| begun(process, told.at));
-        self.add_session(created, at, process, external_id, drafts)
+        let session_id = self.add_session(created, at, process, external_id, drafts)?;
+        if process.is_none() {
+            let incomplete = HealthChanged::incomplete(UNSEEN);
+            drafts.push(call.more(Some(session_id), Change::HealthChanged(incomplete)));
+            self.end_if_rebooted(session_id, told.at.boot);
+        }
+        Some(session_id)
     }
 
     /// A subagent is a session of its own, below its agent's.

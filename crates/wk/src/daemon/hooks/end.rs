@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wk_holder::host;
-use wk_model::{Change, Draft, Kind, Moment, ProcessId, SessionId, Source};
+use wk_model::{BootId, Change, Draft, Kind, Moment, ProcessId, SessionId, Source, Time};
 use wk_sources::process_watch::ProcessWatch;
 
 use super::{ANOTHER, FAREWELL, Gone, LAST_WORDS, take::Taker};
@@ -75,6 +75,19 @@ impl Taker {
             let process = Some(gone.process);
             self.endings.push((Instant::now() + wait, Ending { session_id, at, ending, process }));
         }
+    }
+
+    /// What began before this boot, and whose process nobody can look at, did not outlive that one.
+    pub(super) fn end_if_rebooted(&mut self, session_id: SessionId, began: BootId) {
+        let now = host::now();
+        if began == now.boot {
+            return;
+        }
+        let up_ms = i64::try_from(now.boot_ns / 1_000_000).unwrap_or(0);
+        let time = Time::from_millis(now.time.as_millis().saturating_sub(up_ms));
+        let at = Moment { time, boot_ns: 0, ..now };
+        let ending = wk_model::Ending::Rebooted;
+        self.endings.push((Instant::now(), Ending { session_id, at, ending, process: None }));
     }
 
     /// An agent has said that it ends: its process decides, but not for long.

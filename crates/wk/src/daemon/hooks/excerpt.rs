@@ -1,26 +1,22 @@
 //! What is kept of texts and payloads: secrets masked, and cut at the settings' bound.
 //!
-//! The only place where what an agent sent becomes a part of an event: whatever the settings
-//! keep private is to be left out here.
+//! The only place where what a hook was given becomes a part of an event: whatever the settings
+//! keep private is left out here.
 
 use serde_json::Value;
+use wk_agents::privacy::Privacy;
 use wk_mask::mask_text;
 use wk_model::Excerpt;
 
-use crate::config::{PrivacySettings, Settings};
+use crate::config::Settings;
 
 /// How excerpts are made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Excerpts {
     /// Bytes of one excerpt.
     most: usize,
-    keep: PrivacySettings,
+    keep: Privacy,
 }
-
-/// Parts of a hook that say what a person has asked for, or was told.
-const PROMPTS: [&str; 4] = ["prompt", "prompt_response", "last_assistant_message", "message"];
-const INPUTS: [&str; 2] = ["tool_input", "tool_calls"];
-const OUTPUTS: [&str; 3] = ["tool_response", "tool_output", "error"];
 
 impl Excerpts {
     pub(super) fn new(settings: &Settings) -> Self {
@@ -70,26 +66,7 @@ impl Excerpts {
 
     /// The whole object of a hook; its beginning as a text where it is too large.
     pub(super) fn hook(&self, value: &Value) -> Value {
-        if !self.keep.payloads {
-            return Value::Null;
-        }
-        self.shortened(&self.without_private(value))
-    }
-
-    /// Whatever has no structure may say anything.
-    fn without_private(&self, value: &Value) -> Value {
-        let keep = &self.keep;
-        if keep.prompts && keep.tool_input && keep.tool_output {
-            return value.clone();
-        }
-        let Value::Object(whole) = value else { return Value::Null };
-        let private = |key: &str| {
-            (!keep.prompts && PROMPTS.contains(&key))
-                || (!keep.tool_input && INPUTS.contains(&key))
-                || (!keep.tool_output && OUTPUTS.contains(&key))
-        };
-        let kept = whole.iter().filter(|(key, _)| !private(key));
-        Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+        self.shortened(&self.keep.of_hook(value))
     }
 
     fn shortened(&self, value: &Value) -> Value {
@@ -127,7 +104,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_and_lengths_are_kept() {
-        let excerpts = Excerpts { most: 64, keep: PrivacySettings::default() };
+        let excerpts = Excerpts { most: 64, keep: Privacy::default() };
         let excerpt = excerpts.prompt(&format!("use {SECRET} please"));
         assert!(!excerpt.text.unwrap().contains(SECRET));
         assert_eq!(excerpt.bytes, 11 + SECRET.len() as u64);
@@ -139,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_hook_stays_an_object_as_long_as_it_is_short() {
-        let excerpts = Excerpts { most: 200, keep: PrivacySettings::default() };
+        let excerpts = Excerpts { most: 200, keep: Privacy::default() };
         let hidden = excerpts.hook(&json!({"message": format!("token {SECRET}"), "n": 1}));
         assert_eq!(hidden["n"], 1);
         assert!(!hidden.to_string().contains(SECRET));
@@ -151,7 +128,7 @@ mod tests {
     fn what_is_private_leaves_only_its_length() {
         let keep = |prompts, tool_input, tool_output, payloads| Excerpts {
             most: 200,
-            keep: PrivacySettings { prompts, tool_input, tool_output, payloads },
+            keep: Privacy { prompts, tool_input, tool_output, payloads },
         };
         let none = keep(false, false, false, true);
         let nothing = |bytes| Excerpt { text: None, bytes };
@@ -162,10 +139,8 @@ mod tests {
         assert!(keep(true, false, false, true).prompt("abc").text.is_some());
         assert!(keep(false, true, false, true).input(&json!(1)).text.is_some());
         assert!(keep(false, false, true, true).error("why").is_some());
-        let hook = json!({"prompt": "p", "tool_input": 1, "tool_response": 2, "cwd": "/"});
+        let hook = json!({"prompt": "p", "cwd": "/"});
         assert_eq!(none.hook(&hook), json!({"cwd": "/"}));
-        assert_eq!(none.hook(&json!("p")), Value::Null);
         assert_eq!(keep(true, true, true, false).hook(&hook), Value::Null);
-        assert_eq!(keep(true, true, true, true).hook(&hook), hook);
     }
 }

@@ -21,14 +21,14 @@ mod take;
 mod tools;
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use wk_hook::{places, session_file::SessionFiles, settings::HookSettings};
 use wk_journal::JournalError;
@@ -55,8 +55,8 @@ const MANY: usize = 10;
 pub(super) struct Hooks {
     found: mpsc::Sender<Found>,
     finds: Mutex<Option<mpsc::Receiver<Found>>>,
-    /// Records taken in since the daemon started.
-    taken: AtomicU64,
+    /// The settings are others.
+    changed: Notify,
 }
 
 /// What somebody else has found.
@@ -64,12 +64,14 @@ pub(super) struct Hooks {
 pub(super) enum Found {
     /// An agent runs in a session.
     Agent { agent: Agent, parent: SessionId, uid: u32 },
+    /// Somebody has closed a session's record.
+    Closed(SessionId),
 }
 
 impl Default for Hooks {
     fn default() -> Self {
         let (found, finds) = mpsc::channel(WAITING);
-        Self { found, finds: Mutex::new(Some(finds)), taken: AtomicU64::default() }
+        Self { found, finds: Mutex::new(Some(finds)), changed: Notify::new() }
     }
 }
 
@@ -101,9 +103,11 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
     save_settings(&core);
     let mut taker = Taker::new(core.clone(), ended);
     taker.restore();
-    let mut sweep = tokio::time::interval(core.settings().hooks.cleanup_interval);
+    let mut swept: Option<Instant> = None;
     loop {
         let due = taker.due();
+        let sweep =
+            swept.map_or_else(Instant::now, |at| at + core.settings().hooks.cleanup_interval);
         let taken = tokio::select! {
             () = ending.cancelled() => return,
             taken = inbox.next() => take_all(&core, &ending, &mut taker, &mut inbox, taken).await,
@@ -121,10 +125,12 @@ pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
                 taker.end_due(&mut drafts);
                 journal(&core, &ending, &drafts).await
             }
-            _ = sweep.tick() => {
+            () = until(Some(sweep)) => {
                 clean_session_files(&core).await;
+                swept = Some(Instant::now());
                 Ok(())
             }
+            () = core.hooks.changed.notified() => Ok(()),
         };
         match taken {
             Err(JournalError::Closed) => return,
@@ -151,6 +157,7 @@ pub(super) fn save_settings(core: &Core) {
     if let Err(error) = hook_settings(&core.settings()).save(&folder) {
         tracing::warn!(%error, "hooks do not hear of the settings");
     }
+    core.hooks.changed.notify_one();
 }
 
 async fn clean_session_files(core: &Core) {
@@ -189,7 +196,6 @@ async fn take_all(
         }
         Err(error) => return Err(error),
     }
-    core.hooks.taken.fetch_add(new.len() as u64, Ordering::Relaxed);
     Ok(())
 }
 

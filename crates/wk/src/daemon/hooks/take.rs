@@ -140,6 +140,7 @@ impl Taker {
                     tool_use_id: use_id.clone(),
                     agent_id: subagent,
                     input: excerpts.input(input),
+                    payload_bytes: agent.payload_bytes,
                 }))
             }
             Fact::ToolEnds { tool, use_id, outcome, duration_ms, error, output } => {
@@ -153,12 +154,16 @@ impl Taker {
                     tool_use_id: use_id.clone(),
                     agent_id: subagent,
                     outcome: *outcome,
-                    duration_ms: paired.or(*duration_ms),
+                    duration_ms: duration_ms.or(paired),
                     error: error.as_ref().and_then(|error| excerpts.error(error)),
                     output: excerpts.output(output),
+                    payload_bytes: agent.payload_bytes,
                 }))
             }
-            Fact::Prompt(text) => Change::Prompt(Prompt { prompt: excerpts.prompt(text) }),
+            Fact::Prompt(text) => Change::Prompt(Prompt {
+                prompt: excerpts.prompt(text),
+                payload_bytes: agent.payload_bytes,
+            }),
             Fact::Compaction { trigger, finished } => {
                 Change::Compaction(Compaction { trigger: trigger.clone(), finished: *finished })
             }

@@ -1,8 +1,8 @@
 //! Events of reported sessions, as drafts.
 
 use wk_model::{
-    AttemptExited, AttemptStarted, Change, Condition, Created, Draft, Ending, HealthChanged,
-    HolderUsage, Kind, Moment, ProcessId, SessionId, Source,
+    AttemptExited, AttemptStarted, Change, Created, Draft, Ending, HealthChanged, HolderUsage,
+    Kind, Moment, ProcessId, SessionId, Source,
 };
 
 use crate::daemon::core::draft;
@@ -15,12 +15,9 @@ pub(super) fn begin(
     process: Option<ProcessId>,
 ) -> Vec<Draft> {
     let started = AttemptStarted::found(process);
-    let incomplete = HealthChanged {
-        conditions: vec![Condition::Incomplete],
-        before: Vec::new(),
-        reasons: vec!["its process cannot be seen from here: only its client can end it".into()],
-    };
-    let remote = process.is_none().then_some(Change::HealthChanged(incomplete));
+    let reason = "its process cannot be seen from here: only its client can end it";
+    let incomplete = || Change::HealthChanged(HealthChanged::incomplete(reason));
+    let remote = process.is_none().then(incomplete);
     let changes = [Change::SessionCreated(Box::new(created)), Change::AttemptStarted(started)];
     let changes = changes.into_iter().chain(remote);
     changes.map(|change| Draft { at, ..draft(Some(session_id), change) }).collect()

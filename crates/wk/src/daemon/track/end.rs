@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use wk_api::{Problem, TrackEnd};
 use wk_holder::host;
-use wk_model::{Ending, Moment, Reported, Session, SessionId};
+use wk_model::{Ending, Life, Moment, Reported, Session, SessionId};
 use wk_server::{bad_request, conflict, not_found};
 
 use super::{drafts, late, moment};
-use crate::daemon::core::{Core, failed};
+use crate::daemon::{
+    core::{Core, failed},
+    hooks::Found,
+};
 
 /// The client of a session says that it is over. One that has ended has ended.
 pub(in crate::daemon) async fn end(
@@ -37,7 +40,8 @@ pub(in crate::daemon) async fn end(
     Ok(session_id)
 }
 
-/// Somebody closes the record of a reported session; of one that is over it is closed.
+/// Somebody closes the record of a session of which only words are known; of one that is over it
+/// is closed.
 pub(in crate::daemon) async fn end_record(
     core: &Arc<Core>,
     session_id: SessionId,
@@ -48,7 +52,7 @@ pub(in crate::daemon) async fn end_record(
     if session.is_ended() {
         return Ok(());
     }
-    if session.created.reported.is_none() {
+    if !is_record(&session) {
         return Err(conflict(alive(&session)));
     }
     let now = host::now();
@@ -65,6 +69,7 @@ pub(super) async fn close(
 ) -> Result<(), Problem> {
     core.journal.append(drafts::end(session_id, at, ending)).await.map_err(failed)?;
     core.pulses.forget(session_id);
+    core.hooks.tell(Found::Closed(session_id));
     Ok(())
 }
 
@@ -82,6 +87,14 @@ pub(super) fn reported(session: &Session, verified: bool) -> Result<&Reported, P
         )));
     }
     Ok(reported)
+}
+
+/// Whether only words are known of a session: a client's, or those of an agent whose process
+/// cannot be seen from here.
+fn is_record(session: &Session) -> bool {
+    let unseen = matches!(session.life, Life::Running { process: None, .. });
+    let created = &session.created;
+    created.reported.is_some() || created.watched && created.tmux.is_none() && unseen
 }
 
 pub(super) fn unknown(told: &str) -> String {

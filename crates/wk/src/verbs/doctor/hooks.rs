@@ -1,6 +1,12 @@
 //! Whether agents that have our hooks in their settings call them.
 
-use std::{path::Path, time::SystemTime};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use wk_hook::{places, spool::Spool};
 
 use super::Finding;
 use crate::{
@@ -9,11 +15,41 @@ use crate::{
     verbs::hooks::{Standing, survey},
 };
 
+/// Records that wait only because nobody takes them in.
+const MANY: usize = 1000;
+
+/// What is longer ago has been seen, or does not matter.
+const LATELY: Duration = Duration::from_secs(24 * 3600);
+
 /// One finding for each settings file that concerns us.
 pub(super) fn all(state: &Path) -> Vec<Finding> {
     let standings = survey(None);
     let heard = |standing: &Standing| last_heard(state, standing.agent);
-    standings.iter().filter_map(|standing| look(standing, heard(standing))).collect()
+    let told = standings.iter().filter_map(|standing| look(standing, heard(standing)));
+    told.chain(spool(&places::hooks(state))).collect()
+}
+
+/// What is wrong with the records that hooks leave.
+fn spool(folder: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let waiting = Spool::new(folder.to_owned()).waiting().map_or(0, |waiting| waiting.len());
+    if waiting > MANY {
+        let seen = format!("{waiting} records wait to be taken in");
+        findings.push(Finding::weak("hooks", seen, "wk daemon start, and see its log"));
+    }
+    let bad = fs::read_dir(folder.join("bad")).map_or(0, Iterator::count);
+    if bad > 0 {
+        let seen = format!("{bad} damaged records were set aside");
+        let place = folder.join("bad");
+        findings.push(Finding::weak("hooks", seen, format!("look into {}", place.display())));
+    }
+    let log = folder.join("hook.log");
+    let written = fs::metadata(&log).and_then(|found| found.modified()).ok();
+    if written.and_then(|at| at.elapsed().ok()).is_some_and(|ago| ago < LATELY) {
+        let seen = "wk-hook has noted failures of its own lately".to_owned();
+        findings.push(Finding::weak("hooks", seen, format!("see {}", log.display())));
+    }
+    findings
 }
 
 fn look(standing: &Standing, heard: Option<SystemTime>) -> Option<Finding> {
@@ -30,6 +66,9 @@ fn look(standing: &Standing, heard: Option<SystemTime>) -> Option<Finding> {
         let seen = format!("{agent} calls {}: not there", standing.programs.join(", "));
         return Some(Finding::bad("hooks", seen, format!("wk hooks install {agent}{flag}")));
     }
+    // What was heard before the file was written says nothing of what it says now.
+    let written = fs::metadata(&standing.file).and_then(|found| found.modified()).ok();
+    let heard = heard.filter(|heard| written.is_none_or(|written| *heard >= written));
     Some(match heard.and_then(|heard| heard.elapsed().ok()) {
         Some(ago) => {
             let seen =
@@ -41,7 +80,9 @@ fn look(standing: &Standing, heard: Option<SystemTime>) -> Option<Finding> {
                 "codex" => "trust them: start codex and enter /hooks".to_owned(),
                 _ => format!("start a session of {agent}, and see that the daemon runs"),
             };
-            Finding::weak("hooks", format!("{agent} ({scope}): none has arrived yet"), remedy)
+            let since = if written.is_some() { " since its settings were written" } else { "" };
+            let seen = format!("{agent} ({scope}): none has arrived yet{since}");
+            Finding::weak("hooks", seen, remedy)
         }
     })
 }
@@ -68,5 +109,16 @@ mod tests {
         assert_eq!(state(&standing(&["Stop"], true, &[]), None), Some(State::Weak));
         assert_eq!(state(&standing(&["Stop"], false, &[]), now), Some(State::Bad));
         assert_eq!(state(&standing(&["Stop"], true, &["off"]), now), Some(State::Weak));
+    }
+
+    #[test]
+    fn what_hooks_could_not_leave_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(spool(folder.path()).is_empty());
+        fs::create_dir(folder.path().join("bad")).unwrap();
+        fs::write(folder.path().join("bad/x"), "").unwrap();
+        fs::write(folder.path().join("hook.log"), "lost").unwrap();
+        let states: Vec<_> = spool(folder.path()).into_iter().map(|found| found.state).collect();
+        assert_eq!(states, [State::Weak, State::Weak]);
     }
 }

@@ -149,9 +149,10 @@ fn bars(label: &str, uses: &[&ToolUseView], axis: Axis, end: Time) -> Line {
     let mut line = Line::new(label.to_owned(), Style::Plain, numbers, axis);
     for used in uses {
         let Some(from) = used.start_time.or(used.end_time) else { continue };
-        let (to, sign, style) = match used.end_time {
-            Some(to) => (to, '█', Style::Good),
-            None => (end, '░', Style::Warning),
+        let (to, sign, style) = match (used.end_time, used.outcome) {
+            (Some(to), Some(_)) => (to, '█', Style::Good),
+            // Nobody told how it went.
+            (to, _) => (to.unwrap_or(end), '░', Style::Warning),
         };
         for column in axis.columns(from, to) {
             // A failure is not painted over.
