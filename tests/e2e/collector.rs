@@ -68,6 +68,25 @@ async fn an_event_is_kept_answered_and_belongs_to_its_session() {
 }
 
 #[tokio::test]
+async fn whoever_does_not_know_its_session_shares_none_and_what_is_private_is_not_kept() {
+    let mut wk = TestDaemon::new();
+    wk.configure("[privacy]\nprompts = false\n");
+    let tcp = Tcp::start(&mut wk).await;
+    let mut unknown = event("unknown", "UserPromptSubmit");
+    unknown["payload"] = json!({ "prompt": "mine alone", "cwd": "/" });
+    unknown["summary"] = json!("mine alone");
+    let saved = tcp.post("/events", &unknown).await.json();
+    assert_eq!((&saved["payload"], saved.get("summary")), (&json!({ "cwd": "/" }), None));
+    assert!(wk.sessions().await.is_empty());
+    wk.configure("[privacy]\nprompts = true\n");
+    wk.ok(["config", "reload"]).await;
+    let saved = tcp.post("/events", &unknown).await.json();
+    assert_eq!(saved["payload"]["prompt"], "mine alone");
+    let journal = serde_json::to_string(&wk.journal().await).unwrap();
+    assert_eq!(journal.matches("mine alone").count(), 2, "{journal}");
+}
+
+#[tokio::test]
 async fn what_was_answered_survives_the_daemon() {
     let mut wk = TestDaemon::new();
     wk.expect_trouble();

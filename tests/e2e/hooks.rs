@@ -32,6 +32,7 @@ async fn a_hook_becomes_an_event_of_its_agents_session() {
     assert_eq!(session.external_id.as_deref(), Some("s1"));
     assert_eq!((session.pid, session.agent_id.as_deref()), (Some(agent.pid()), Some("claude")));
     assert!(finished.data["duration_ms"].is_u64(), "paired: {:?}", finished.data);
+    assert!(wk.ok(["show", "s1"]).await.contains(&session.session_id), "by the agent's own id");
     // Nothing tells of the end but the kernel.
     agent.kill();
     let ended = wk.session(&session.session_id).ended().await;
@@ -50,6 +51,8 @@ async fn a_verdict_names_the_tool_that_an_agent_was_at() {
     wk.session(&session_id).ended().await;
     let said = wk.ok(["why", &session_id]).await;
     assert!(said.contains(r#"last tool, which was at it still: Bash {"command":"ls"}"#), "{said}");
+    let tools = wk.ok(["tools", &session_id, "--format", "csv"]).await;
+    assert!(tools.lines().nth(1).unwrap().starts_with("Bash,1,0,0,0,0,1,"), "none runs: {tools}");
 }
 
 #[tokio::test]
@@ -240,6 +243,13 @@ async fn subagents_are_sessions_below_their_agent_and_end_with_it() {
     agent.tell(&start("s1"));
     agent.tell(&sub("SubagentStart", "a1"));
     agent.tell(&sub("SubagentStart", "a2"));
+    let mut use_of_tool = sub("PreToolUse", "a1");
+    use_of_tool["tool_name"] = json!("Grep");
+    agent.tell(&use_of_tool);
+    use_of_tool["hook_event_name"] = json!("PostToolUse");
+    // The agent knows how long a person was waited for.
+    use_of_tool["duration_ms"] = json!(5);
+    agent.tell(&use_of_tool);
     agent.tell(&sub("SubagentStop", "a1"));
     until_taken(&wk).await;
     let found = agents(&wk).await;
@@ -248,6 +258,10 @@ async fn subagents_are_sessions_below_their_agent_and_end_with_it() {
     assert_eq!(first.parent_id.as_ref(), Some(&main.session_id));
     assert_eq!(first.status, Some(Status::Completed));
     assert_eq!(second.status, Some(Status::Running));
+    let tools = wk.ok(["tools", &first.session_id, "--format", "csv"]).await;
+    assert!(tools.contains("Grep,1,0,0,0,0,0,0.005,"), "the agent's own number: {tools}");
+    assert!(wk.ok(["timeline", &first.session_id]).await.contains("Grep"));
+    assert!(!wk.ok(["tools", &second.session_id]).await.contains("Grep"));
     agent.leave();
     assert!(wk.session(&second.session_id).ended().await.end_time.is_some());
     assert_eq!(wk.session(&main.session_id).ended().await.exit_code, Some(0));
@@ -334,6 +348,7 @@ async fn whatever_is_sent_is_borne_and_nothing_is_said() {
     let large = of_kind(&journal, "tool_started")[0];
     assert_eq!(large["data"]["tool_use_id"], "last", "what stands behind it is kept");
     assert!(large.to_string().len() < 200_000);
+    assert_eq!(large["data"]["payload_bytes"], big.len(), "the full length is noted");
     let ids: Vec<_> = agents(&wk).await.into_iter().filter_map(|one| one.external_id).collect();
     assert!(ids.iter().all(|id| !id.contains(['/', '\n', '\0']) && id.len() < 300), "{ids:?}");
     assert!(wk.status().await.pid > 0);

@@ -20,6 +20,7 @@ mod health;
 mod holder_killed;
 mod hooks;
 mod hooks_install;
+mod hooks_unseen;
 mod journal;
 mod lifecycle;
 mod limits;
