@@ -36,9 +36,9 @@ pub fn hook(wk: &TestDaemon, payload: &Value) {
 
 /// Hands the payload to a hook, which must be silent and end well.
 pub fn feed(mut command: Command, payload: &[u8]) {
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(payload).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut child = command.spawn().expect("the hook starts");
+    child.stdin.take().expect("it has a stdin").write_all(payload).expect("the hook reads");
+    let output = child.wait_with_output().expect("the hook ends");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -62,8 +62,9 @@ impl Agent {
                 "#!/bin/sh\nwhile read -r line; do printf '%s' \"$line\" | {} claude; echo ok; done\n",
                 hook.display()
             );
-            fs::write(&program, text).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::write(&program, text).expect("the home can be written");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+                .expect("the program can be run");
         }
         program
     }
@@ -71,16 +72,16 @@ impl Agent {
     pub fn start(wk: &TestDaemon, folder: &Path) -> Self {
         let mut command = wk.command(Self::program(wk));
         command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let answers = std::io::BufReader::new(child.stdout.take().unwrap());
+        let mut child = command.spawn().expect("the agent starts");
+        let answers = std::io::BufReader::new(child.stdout.take().expect("it has a stdout"));
         Self { child, answers }
     }
 
     pub fn tell(&mut self, payload: &Value) {
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{payload}\n").as_bytes()).unwrap();
+        let stdin = self.child.stdin.as_mut().expect("it has a stdin");
+        stdin.write_all(format!("{payload}\n").as_bytes()).expect("the agent reads");
         let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
+        self.answers.read_line(&mut line).expect("the agent answers");
         assert_eq!(line, "ok\n");
     }
 
@@ -89,13 +90,13 @@ impl Agent {
     }
 
     pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.kill().expect("the agent can be killed");
+        self.child.wait().expect("the agent ends");
     }
 
     pub fn leave(mut self) {
         drop(self.child.stdin.take());
-        self.child.wait().unwrap();
+        self.child.wait().expect("the agent ends");
     }
 }
 
@@ -118,9 +119,9 @@ pub fn start(id: &str) -> Value {
 pub async fn until_taken(wk: &TestDaemon) {
     let folder = wk.state().join("hooks");
     let taken = async {
-        let mut watch = FolderWatch::new(&folder).unwrap();
+        let mut watch = FolderWatch::new(&folder).expect("the folder is there");
         while records(wk) > 0 {
-            watch.changed().await.unwrap();
+            watch.changed().await.expect("the folder stays");
         }
     };
     within("all records in the journal", taken).await;

@@ -1,7 +1,7 @@
 //! A session query as SQL on `past`, for what is not looked for in strips: sessions of one
 //! label, name or agent, which have an index in the order of lists, and those that are loose.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 use wk_model::Label;
@@ -51,6 +51,23 @@ impl Lead {
             Self::Label(label) => vec![label.key.clone().into(), label.value.clone().into()],
             Self::Name(word) | Self::Agent(word) => vec![word.clone().into()],
         }
+    }
+
+    /// Its sessions that began in this time, ends included.
+    pub(crate) fn between(
+        &self,
+        connection: &Connection,
+        (first_ms, last_ms): (i64, i64),
+    ) -> rusqlite::Result<HashSet<(i64, i64)>> {
+        let (table, condition) = self.index();
+        let sql = format!(
+            "SELECT start_ms, id FROM {table} WHERE {condition} AND start_ms BETWEEN ? AND ?"
+        );
+        let values = self.values().into_iter().chain([first_ms.into(), last_ms.into()]);
+        connection
+            .prepare_cached(&sql)?
+            .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
     }
 
     /// How many sessions it has, up to `most`.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
+use wk_agents::uses::Start;
 use wk_model::{
     Change, Compaction, Draft, Hook, Identified, Moment, PermissionWaited, ProcessId, Prompt,
     SessionId, Source, ToolFinished, ToolStarted,
@@ -132,33 +133,36 @@ impl Taker {
         let subagent = agent.subagent.as_ref().map(|subagent| subagent.agent_id.clone());
         match &agent.fact {
             Fact::ToolStarts { tool, use_id, input } => {
-                if let Some(entry) = session_id.and_then(|id| self.book.get_mut(id)) {
-                    entry.tools.begin(tool, use_id.as_deref(), subagent.as_deref(), at);
-                }
-                Change::ToolStarted(Box::new(ToolStarted {
+                let started = ToolStarted {
                     tool: tool.clone(),
                     tool_use_id: use_id.clone(),
                     agent_id: subagent,
                     input: excerpts.input(input),
                     payload_bytes: agent.payload_bytes,
-                }))
+                };
+                if let Some(entry) = session_id.and_then(|id| self.book.get_mut(id)) {
+                    entry.tools.begin(Start::of(None, &started), at);
+                }
+                Change::ToolStarted(Box::new(started))
             }
             Fact::ToolEnds { tool, use_id, outcome, duration_ms, error, output } => {
-                let paired = session_id.and_then(|session_id| {
-                    self.restore_tools(session_id);
-                    let tools = &mut self.book.get_mut(session_id)?.tools;
-                    tools.end(tool, use_id.as_deref(), subagent.as_deref(), at)
-                });
-                Change::ToolFinished(Box::new(ToolFinished {
+                let mut finished = ToolFinished {
                     tool: tool.clone(),
                     tool_use_id: use_id.clone(),
                     agent_id: subagent,
                     outcome: *outcome,
-                    duration_ms: duration_ms.or(paired),
+                    duration_ms: *duration_ms,
                     error: error.as_ref().and_then(|error| excerpts.error(error)),
                     output: excerpts.output(output),
                     payload_bytes: agent.payload_bytes,
-                }))
+                };
+                let paired = session_id.and_then(|session_id| {
+                    self.restore_tools(session_id);
+                    let tools = &mut self.book.get_mut(session_id)?.tools;
+                    tools.end(&Start::of_end(None, &finished), at)
+                });
+                finished.duration_ms = finished.duration_ms.or(paired);
+                Change::ToolFinished(Box::new(finished))
             }
             Fact::Prompt(text) => Change::Prompt(Prompt {
                 prompt: excerpts.prompt(text),

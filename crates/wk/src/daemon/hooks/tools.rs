@@ -1,65 +1,25 @@
-//! Uses of tools that have begun: paired with their ends by id, else by order.
+//! How long uses of tools took, where only their two events tell.
 
-use std::collections::VecDeque;
-
+use wk_agents::uses::{Open, Start};
 use wk_model::{Change, Event, Moment};
-
-/// Uses of one session that may be under way.
-const OPEN: usize = 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Tools {
-    open: VecDeque<Open>,
+    open: Open<Moment>,
     /// What an earlier daemon had seen begin was looked up.
     pub(super) restored: bool,
 }
 
-#[derive(Clone, Debug)]
-struct Open {
-    tool: String,
-    use_id: Option<String>,
-    agent_id: Option<String>,
-    at: Moment,
-}
-
 impl Tools {
     /// A use has begun.
-    pub(super) fn begin(
-        &mut self,
-        tool: &str,
-        use_id: Option<&str>,
-        agent_id: Option<&str>,
-        at: Moment,
-    ) {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        self.open.push_back(Open {
-            tool: tool.to_owned(),
-            use_id: owned(use_id),
-            agent_id: owned(agent_id),
-            at,
-        });
-        if self.open.len() > OPEN {
-            self.open.pop_front();
-        }
+    pub(super) fn begin(&mut self, start: Start, at: Moment) {
+        // What never ends is forgotten.
+        let _ = self.open.begin(start, at);
     }
 
-    /// A use has ended: how long it took, where its beginning is known.
-    pub(super) fn end(
-        &mut self,
-        tool: &str,
-        use_id: Option<&str>,
-        agent_id: Option<&str>,
-        at: Moment,
-    ) -> Option<u64> {
-        let by_id = |open: &Open| use_id.is_some() && open.use_id.as_deref() == use_id;
-        let by_order = |open: &Open| {
-            (use_id.is_none() || open.use_id.is_none())
-                && open.tool == tool
-                && open.agent_id.as_deref() == agent_id
-        };
-        let place = self.open.iter().position(by_id);
-        let place = place.or_else(|| self.open.iter().position(by_order))?;
-        let begun = self.open.remove(place)?.at;
+    /// A use has ended: how long it took in milliseconds, where its beginning is known.
+    pub(super) fn end(&mut self, end: &Start, at: Moment) -> Option<u64> {
+        let begun = self.open.end(end)?;
         // Another boot counts from another moment.
         let same = begun.boot == at.boot && at.boot_ns >= begun.boot_ns;
         same.then(|| (at.boot_ns - begun.boot_ns) / 1_000_000)
@@ -69,13 +29,9 @@ impl Tools {
     pub(super) fn restore(&mut self, events: &[Event]) {
         for event in events {
             match &event.change {
-                Change::ToolStarted(started) => {
-                    let (id, agent) = (&started.tool_use_id, &started.agent_id);
-                    self.begin(&started.tool, id.as_deref(), agent.as_deref(), event.at);
-                }
+                Change::ToolStarted(started) => self.begin(Start::of(None, started), event.at),
                 Change::ToolFinished(finished) => {
-                    let (id, agent) = (&finished.tool_use_id, &finished.agent_id);
-                    self.end(&finished.tool, id.as_deref(), agent.as_deref(), event.at);
+                    self.end(&Start::of_end(None, finished), event.at);
                 }
                 _ => {}
             }
@@ -94,30 +50,22 @@ mod tests {
         Moment { time: Time::default(), boot: BootId::default(), boot_ns: ms * 1_000_000 }
     }
 
-    #[test]
-    fn ids_pair_whatever_the_order_and_order_pairs_what_has_none() {
-        let mut tools = Tools::default();
-        tools.begin("Bash", Some("1"), None, at(10));
-        tools.begin("Bash", Some("2"), None, at(20));
-        assert_eq!(tools.end("Bash", Some("2"), None, at(50)), Some(30));
-        assert_eq!(tools.end("Bash", Some("1"), None, at(50)), Some(40));
-        assert_eq!(tools.end("Bash", Some("1"), None, at(60)), None, "it has ended");
-        tools.begin("Read", None, None, at(100));
-        tools.begin("Bash", None, None, at(110));
-        tools.begin("Bash", None, None, at(120));
-        tools.begin("Bash", None, Some("sub"), at(121));
-        assert_eq!(tools.end("Bash", None, None, at(130)), Some(20), "the first of its kind");
-        assert_eq!(tools.end("Bash", None, Some("sub"), at(131)), Some(10));
-        assert_eq!(tools.end("Bash", None, None, at(140)), Some(20));
-        assert_eq!(tools.end("Bash", None, None, at(140)), None);
-        assert_eq!(tools.end("Read", Some("late"), None, at(140)), Some(40));
+    fn bash(use_id: &str) -> Start {
+        let use_id = Some(use_id.to_owned());
+        Start { session: None, tool: "Bash".into(), use_id, agent_id: None }
     }
 
     #[test]
-    fn what_never_ends_does_not_pile_up_and_clocks_that_go_back_tell_nothing() {
+    fn it_took_from_its_start_to_its_end_by_one_clock() {
         let mut tools = Tools::default();
-        (0..5000).for_each(|ms| tools.begin("Bash", None, None, at(ms)));
-        assert_eq!(tools.open.len(), OPEN);
-        assert_eq!(tools.end("Bash", None, None, at(0)), None);
+        tools.begin(bash("1"), at(10));
+        tools.begin(bash("2"), at(20));
+        assert_eq!(tools.end(&bash("2"), at(50)), Some(30));
+        assert_eq!(tools.end(&bash("1"), at(5)), None, "a clock that went back tells nothing");
+        tools.begin(bash("3"), at(10));
+        let rebooted =
+            Moment { boot: "5b1f0b6e-0e8e-4c55-8a3d-0c6f6d2d9f10".parse().unwrap(), ..at(50) };
+        assert_eq!(tools.end(&bash("3"), rebooted), None);
+        assert_eq!(tools.end(&bash("4"), at(60)), None, "nobody saw it begin");
     }
 }
