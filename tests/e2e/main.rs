@@ -32,6 +32,7 @@ mod quick_start;
 mod reading;
 mod recording;
 mod recovery;
+mod restarting;
 mod rules;
 mod run;
 mod security;
