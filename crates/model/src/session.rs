@@ -4,8 +4,9 @@
 //! Starting ──▶ Queued ──SessionAdmitted──▶ Starting ──AttemptStarted──▶ Running
 //!                                                                          │ AttemptExited
 //!         ┌──────────AttemptStarted──── Recovering ◀──failed, timeout──── Ended
-//!         ▼                                 │  ▲ └────stop, given up──────▲
-//!      Running ──SessionRestarted, AttemptExited─┴──SessionRestarted── Ended
+//!         ▼                               ▲   ▲ └────stop, given up─────────▲
+//!      Running ──SessionRestarted,────────┘   └────SessionRestarted──── Ended
+//!                AttemptExited
 //! ```
 //!
 //! A restart is one intent: the attempt that runs ends, and the session recovers; it is never

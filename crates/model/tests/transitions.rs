@@ -137,9 +137,10 @@ fn is_reboot(change: &Change) -> bool {
 
 /// A session whose first attempt runs, after these changes.
 fn after(changes: impl IntoIterator<Item = Change>) -> Session {
-    let mut session = Session::create(&event(Change::SessionCreated(Box::default()))).unwrap();
+    let mut session =
+        Session::create(&event(Change::SessionCreated(Box::default()))).expect("it begins one");
     for change in [started(1)].into_iter().chain(changes) {
-        session.apply(&event(change)).unwrap();
+        session.apply(&event(change)).expect("it fits");
     }
     session
 }
