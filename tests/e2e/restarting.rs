@@ -165,6 +165,22 @@ async fn what_has_no_retries_is_not_to_be_restarted_when_it_is_stale() {
 }
 
 #[tokio::test]
+async fn what_the_settings_say_of_the_stale_ends_nothing_that_has_no_retries() {
+    let wk = TestDaemon::new();
+    wk.configure("[health]\non_stale = \"restart\"\n");
+    let stale = ["--health-interval", "100ms", "--stale-after", "300ms"];
+    let left_alone = wk.run(stale.into_iter().chain(["--", "cat"])).await;
+    wk.events().await.until_kind(&left_alone.id, "health_changed").await;
+    let budget = ["--retries", "1", "--retry-delay", "0s"];
+    let script = "[ $WK_ATTEMPT = 1 ] && exec sleep 1000; exit 0";
+    let words = stale.into_iter().chain(budget).chain(["--", "sh", "-c", script]);
+    let restarted = wk.run(words).await.ended().await;
+    assert_eq!((restarted.status, restarted.attempt), (Some(Status::Completed), 2));
+    let view = left_alone.view().await;
+    assert_eq!((view.status, view.attempt), (Some(Status::Running), 1));
+}
+
+#[tokio::test]
 async fn restarts_are_counted() {
     let wk = TestDaemon::start().await;
     let session = wk.run(["--name", "web", "-l", "team=x", "--", "cat"]).await;
