@@ -117,7 +117,8 @@ async fn a_stale_session_is_stopped_where_that_was_asked_for() {
 #[tokio::test]
 async fn a_stale_session_is_restarted_where_that_was_asked_for() {
     let wk = TestDaemon::start().await;
-    let quiet = ["--stale-after", "300ms", "--on-stale", "restart", "--name", "again"];
+    let quiet =
+        ["--stale-after", "300ms", "--on-stale", "restart", "--retries=1", "--retry-delay=0s"];
     let session = run(&wk, quiet, "[ $WK_ATTEMPT = 1 ] && exec sleep 1000; exit 0").await;
     let mut events = wk.events().await;
     let restarted = events.until_kind(&session.id, "session_restarted").await;

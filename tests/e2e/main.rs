@@ -33,6 +33,7 @@ mod quick_start;
 mod reading;
 mod recording;
 mod recovery;
+mod restarting;
 mod rules;
 mod run;
 mod security;

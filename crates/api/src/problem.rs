@@ -24,6 +24,7 @@ pub mod problem_type {
     pub const NOT_FOUND: &str = "urn:watchkeeper:not-found";
     pub const AMBIGUOUS: &str = "urn:watchkeeper:ambiguous";
     pub const CONFLICT: &str = "urn:watchkeeper:conflict";
+    pub const GONE: &str = "urn:watchkeeper:gone";
     pub const UNAUTHORIZED: &str = "urn:watchkeeper:unauthorized";
     pub const TOO_MANY: &str = "urn:watchkeeper:too-many-requests";
     pub const FORBIDDEN: &str = "urn:watchkeeper:forbidden";

@@ -60,6 +60,9 @@ pub struct StatsNumbers {
     pub retries: u64,
     /// Sessions that had any.
     pub retried: u64,
+    /// Attempts that somebody had asked for, or that followed a stale one (`on_stale`).
+    #[serde(default)]
+    pub restarts: u64,
     /// What agents' transcripts count; what is read from a cache is no input.
     pub input_tokens: u64,
     pub output_tokens: u64,

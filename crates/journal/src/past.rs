@@ -23,6 +23,7 @@ pub(crate) struct Past {
     recovered: bool,
     shell_type: Option<String>,
     reported: bool,
+    restarts: i64,
 }
 
 impl Past {
@@ -45,6 +46,7 @@ impl Past {
             recovered: session.has_recovered(ended.at),
             shell_type: created.shell_type.clone(),
             reported: created.reported.is_some(),
+            restarts: session.restarts.into(),
         })
     }
 
@@ -52,7 +54,7 @@ impl Past {
         connection
             .prepare_cached(
                 "SELECT start_ms, id, end_ms, status, kind, name, agent_id, component, username,
-                     template, attempts, retries, recovered, shell_type, reported
+                     template, attempts, retries, recovered, shell_type, reported, restarts
                  FROM past WHERE id = ?1",
             )?
             .query_row([integer(id.number())], |row| {
@@ -72,6 +74,7 @@ impl Past {
                     recovered: row.get(12)?,
                     shell_type: row.get(13)?,
                     reported: row.get(14)?,
+                    restarts: row.get(15)?,
                 })
             })
             .optional()
@@ -82,8 +85,9 @@ impl Past {
             .prepare_cached(
                 "INSERT INTO past (start_ms, id, row, end_ms, status, kind, name, agent_id,
                      component, username, template, attempts, retries, recovered, shell_type,
-                     reported)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                     reported, restarts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                     ?17)",
             )?
             .execute(params![
                 self.start_ms,
@@ -102,6 +106,7 @@ impl Past {
                 self.recovered,
                 self.shell_type,
                 self.reported,
+                self.restarts,
             ])
             .map(drop)
     }

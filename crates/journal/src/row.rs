@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use wk_model::{
-    Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Seq, Session, SessionId, Stopped,
-    Time, Tokens, VerdictSummary,
+    Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Restarted, Seq, Session, SessionId,
+    Stopped, Time, Tokens, VerdictSummary,
 };
 
 use crate::{
@@ -35,7 +35,11 @@ struct State {
     attempt: u32,
     attempt_time: Option<Time>,
     recovery: Recovery,
+    #[serde(default)]
+    restarts: u32,
     stop: Option<Stopped>,
+    #[serde(default)]
+    restart: Option<Restarted>,
     instance: Option<String>,
     limits: Vec<HeldLimit>,
     conditions: Vec<Condition>,
@@ -65,7 +69,9 @@ pub(crate) fn read_session(row: &Row<'_>) -> rusqlite::Result<Arc<Session>> {
         attempt: state.attempt,
         attempt_time: state.attempt_time,
         recovery: state.recovery,
+        restarts: state.restarts,
         stop: state.stop,
+        restart: state.restart,
         instance: state.instance,
         limits: state.limits,
         conditions: state.conditions,
@@ -225,7 +231,9 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         attempt,
         attempt_time,
         recovery,
+        restarts,
         stop,
+        restart,
         instance,
         limits,
         conditions,
@@ -246,7 +254,9 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         attempt: *attempt,
         attempt_time: *attempt_time,
         recovery: *recovery,
+        restarts: *restarts,
         stop: stop.clone(),
+        restart: restart.clone(),
         instance: instance.clone(),
         limits: limits.clone(),
         conditions: conditions.clone(),

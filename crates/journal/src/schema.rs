@@ -15,7 +15,7 @@ use crate::error::{JournalError, Result};
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Raised when the same events fold into other sessions than before.
-pub(crate) const PROJECTION: &str = "8";
+pub(crate) const PROJECTION: &str = "9";
 
 /// Says whose database this is (`PRAGMA application_id`): the bytes `WKjn`.
 const APPLICATION: i64 = 0x574b_6a6e;
@@ -179,6 +179,7 @@ const MIGRATIONS: &[M<'static>] = &[
     CREATE INDEX events_tokens ON events (session_id) WHERE kind = 'tokens_counted';
     ",
     ),
+    M::up("ALTER TABLE past ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"),
 ];
 
 /// Opens the one connection that writes. Nothing changes on disk before `prepare`, not even

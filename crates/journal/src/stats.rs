@@ -53,6 +53,8 @@ pub struct Numbers {
     pub retries: u64,
     /// Sessions that had any.
     pub retried: u64,
+    /// Attempts that somebody had asked for, or that followed a stale one.
+    pub restarts: u64,
     /// Of those that ended, in milliseconds.
     pub median_ms: Option<u64>,
     pub p95_ms: Option<u64>,
@@ -66,7 +68,7 @@ impl Journal {
         let mut tallies = self.shared.memory.read(|connection| past(connection, query))?;
         for session in living {
             let key = query.by.as_ref().and_then(|by| by.of(&session));
-            tallies.add_living(key, session.recovery.total.into());
+            tallies.add_living(key, session.recovery.total.into(), session.restarts.into());
         }
         Ok(tallies.into_stats(query.by.is_some()))
     }
@@ -97,6 +99,7 @@ fn past(connection: &Connection, query: &StatsQuery) -> rusqlite::Result<Tallies
     each_part(&snapshot, &ended, None, |part| {
         let groups = groups(part, query.by.as_ref(), &labelled, &mut tallies)?;
         let (took, retries) = (part.numbers(Column::Took)?, part.numbers(Column::Retries)?);
+        let restarts = part.numbers(Column::Restarts)?;
         let words = part.words(Column::Status)?;
         let statuses = words.each_as(|word| word.and_then(|word| word.parse().ok()));
         for (place, group) in part.places().zip(groups) {
@@ -105,6 +108,7 @@ fn past(connection: &Connection, query: &StatsQuery) -> rusqlite::Result<Tallies
                 took_ms: u64::try_from(took[place]).unwrap_or(0),
                 status: statuses[usize::from(words.codes[place])],
                 retries: retries[place].unsigned_abs(),
+                restarts: restarts[place].unsigned_abs(),
             };
             tallies.add_ended(group, &ended);
         }
@@ -187,6 +191,7 @@ struct Ended {
     took_ms: u64,
     status: Option<Status>,
     retries: u64,
+    restarts: u64,
 }
 
 /// The group of those that have nothing in common.
@@ -223,11 +228,11 @@ impl Tallies {
         group
     }
 
-    fn add_living(&mut self, name: Option<&str>, retries: u64) {
+    fn add_living(&mut self, name: Option<&str>, retries: u64, restarts: u64) {
         let group = self.group(name);
         let numbers = &mut self.groups[group];
         numbers.active += 1;
-        numbers.add(retries);
+        numbers.add(retries, restarts);
     }
 
     fn add_ended(&mut self, group: usize, ended: &Ended) {
@@ -278,14 +283,15 @@ impl Tallies {
 }
 
 impl Numbers {
-    fn add(&mut self, retries: u64) {
+    fn add(&mut self, retries: u64, restarts: u64) {
         self.sessions += 1;
         self.retries += retries;
         self.retried += u64::from(retries > 0);
+        self.restarts += restarts;
     }
 
     fn add_ended(&mut self, ended: &Ended) {
-        self.add(ended.retries);
+        self.add(ended.retries, ended.restarts);
         match ended.status {
             Some(Status::Completed) => self.completed += 1,
             Some(Status::Failed) => self.failed += 1,
@@ -304,6 +310,7 @@ impl Numbers {
         self.timeout += others.timeout;
         self.retries += others.retries;
         self.retried += others.retried;
+        self.restarts += others.restarts;
     }
 
     fn ended(&self) -> usize {

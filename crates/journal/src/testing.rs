@@ -160,7 +160,12 @@ pub(crate) fn every_change() -> Vec<Change> {
         exited_by(1, Ending::Signaled { signal: 9, core_dumped: true }, Some(LimitKind::CpuTime)),
         recovering(2),
         parked(2),
-        Change::SessionRestarted(Restarted { by: requester(), attempt: 2 }),
+        Change::SessionRestarted(Restarted {
+            by: requester(),
+            attempt: 2,
+            grace_ms: Some(10_000),
+            stale_since: Some(Time::from_millis(START)),
+        }),
         Change::LimitWarning(limit_reached()),
         Change::LimitExceeded(limit_reached()),
         Change::HealthChanged(HealthChanged {
@@ -405,6 +410,11 @@ pub(crate) fn recovering(attempt: u32) -> Change {
     })
 }
 
+pub(crate) fn restarted(attempt: u32) -> Change {
+    let by = requester();
+    Change::SessionRestarted(Restarted { by, attempt, grace_ms: Some(10_000), stale_since: None })
+}
+
 pub(crate) fn parked(attempt: u32) -> Change {
     Change::SessionParked(Parked {
         attempt,
@@ -442,11 +452,14 @@ pub(crate) fn sessions_in_each_state() -> Vec<Session> {
         exited(1, 3),
         recovering(2),
         started(2),
+        restarted(3),
         exited(2, 1),
-        parked(3),
         started(3),
+        exited(3, 1),
+        parked(4),
+        started(4),
         stopped(),
-        exited(3, 0),
+        exited(4, 0),
         removed(),
     ] {
         session.apply(&event(id(1), change)).unwrap();

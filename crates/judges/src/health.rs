@@ -90,6 +90,13 @@ pub struct Evidence {
     pub limits: Vec<LimitUse>,
 }
 
+impl Evidence {
+    /// How long it does nothing at all.
+    pub fn silent_ms(&self) -> u64 {
+        self.no_output_ms.min(self.no_input_ms).min(self.no_cpu_ms)
+    }
+}
+
 /// How much of a limit is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitUse {

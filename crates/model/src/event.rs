@@ -93,7 +93,7 @@ pub enum Change {
     SessionRecovering(Recovering),
     /// A failed session waits until another attempt makes sense.
     SessionParked(Parked),
-    /// Somebody asked for a new attempt of an ended session.
+    /// Somebody asked for a new attempt; one that runs is ended first.
     SessionRestarted(Restarted),
     LimitWarning(LimitReached),
     LimitExceeded(LimitReached),
@@ -393,6 +393,20 @@ pub struct Restarted {
     pub by: Requester,
     /// The attempt to come.
     pub attempt: u32,
+    /// Time between TERM and KILL for the attempt that runs, in milliseconds; none: none ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_ms: Option<u64>,
+    /// The attempt that runs does nothing since then. It counts as failed, and what follows is
+    /// planned as for other failures; none: somebody wants another one, whatever the budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Time>,
+}
+
+impl Restarted {
+    /// Another attempt follows, whatever becomes of the one that runs.
+    pub fn is_by_hand(&self) -> bool {
+        self.stale_since.is_none()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -163,6 +163,8 @@ pub enum Wait {
     Retry(Recovering),
     /// A moment that the failure itself has named.
     Parked(crate::Parked),
+    /// Nothing: somebody asked for the attempt.
+    Restart { attempt: u32, at: Time },
 }
 
 /// How the latest attempt ended, or that there was none.
@@ -180,6 +182,7 @@ impl Wait {
         match self {
             Self::Retry(retry) => retry.attempt,
             Self::Parked(parked) => parked.attempt,
+            Self::Restart { attempt, .. } => *attempt,
         }
     }
 
@@ -188,6 +191,7 @@ impl Wait {
         match self {
             Self::Retry(retry) => retry.not_before,
             Self::Parked(parked) => parked.until,
+            Self::Restart { at, .. } => *at,
         }
     }
 }
@@ -207,7 +211,10 @@ impl Life {
     pub fn phase(&self) -> Phase {
         match self {
             Self::Queued { .. } => Phase::Queued,
-            Self::Starting | Self::Recovering { wait: Wait::Retry(_), .. } => Phase::Starting,
+            Self::Starting
+            | Self::Recovering { wait: Wait::Retry(_) | Wait::Restart { .. }, .. } => {
+                Phase::Starting
+            }
             Self::Recovering { wait: Wait::Parked(_), .. } => Phase::Parked,
             Self::Running { reachable: true, .. } => Phase::Running,
             Self::Running { reachable: false, .. } => Phase::Lost,

@@ -60,6 +60,8 @@ pub enum Category {
     OtherLimit,
     HolderLost,
     Rebooted,
+    /// It did nothing for long, and was ended for that.
+    Stale,
 }
 
 /// The session waits for its next attempt.
@@ -100,6 +102,13 @@ pub struct Recovery {
     pub since: Option<Time>,
     /// All retries that there were, parking included, whatever the budget.
     pub total: u32,
+}
+
+impl RecoveryOptions {
+    /// Whether any failure gets another attempt.
+    pub fn has_retries(&self) -> bool {
+        self.enabled && self.retries > 0
+    }
 }
 
 impl Default for RecoveryOptions {

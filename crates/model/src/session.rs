@@ -4,9 +4,13 @@
 //! Starting ──▶ Queued ──SessionAdmitted──▶ Starting ──AttemptStarted──▶ Running
 //!                                                                          │ AttemptExited
 //!         ┌──────────AttemptStarted──── Recovering ◀──failed, timeout──── Ended
-//!         ▼                                 └────stop, given up────────────▲
-//!      Running                                       Ended ──SessionRestarted──▶ Starting
+//!         ▼                               ▲   ▲ └────stop, given up─────────▲
+//!      Running ──SessionRestarted,────────┘   └────SessionRestarted──── Ended
+//!                AttemptExited
 //! ```
+//!
+//! A restart is one intent: the attempt that runs ends, and the session recovers; it is never
+//! over in between. A stop that comes later takes the intent back.
 //!
 //! Pure: the same events in the same order always make the same session. Whatever does not
 //! fit is refused and leaves the session as it was.
@@ -17,9 +21,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Admitted, AttemptExited, AttemptStarted, Change, Condition, Created, Ended, Ending, Event,
-    HeldLimit, HolderUsage, Life, Outcome, Parked, Phase, Queued, Recovering, Recovery, Restarted,
-    Seq, SessionId, Status, Stopped, Time, Tokens, Verdict, VerdictSummary, Wait,
+    Admitted, AttemptExited, AttemptStarted, Category, Change, Condition, Created, Ended, Ending,
+    Event, HeldLimit, HolderUsage, Life, Outcome, Parked, Phase, Queued, Recovering, Recovery,
+    Restarted, Seq, SessionId, Status, Stopped, Time, Tokens, Verdict, VerdictSummary, Wait,
 };
 
 /// All that the journal knows of one session.
@@ -38,8 +42,14 @@ pub struct Session {
     pub attempt_time: Option<Time>,
     #[serde(default)]
     pub recovery: Recovery,
+    /// Attempts that somebody had asked for, or that followed a stale one.
+    #[serde(default)]
+    pub restarts: u32,
     #[serde(default)]
     pub stop: Option<Stopped>,
+    /// Why the latest attempt was to end, where another one is to follow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restarted>,
     /// Which instance of its template the latest attempt runs with.
     #[serde(default)]
     pub instance: Option<String>,
@@ -106,7 +116,9 @@ impl Session {
             attempt: 0,
             attempt_time: None,
             recovery: Recovery::default(),
+            restarts: 0,
             stop: None,
+            restart: None,
             instance: None,
             limits: Vec::new(),
             conditions: Vec::new(),
@@ -147,7 +159,7 @@ impl Session {
             Change::AttemptExited(exited) => return self.exit(time, exited),
             Change::SessionRecovering(recovering) => return self.recover(recovering),
             Change::SessionParked(parked) => return self.park(parked),
-            Change::SessionRestarted(restarted) => return self.restart(restarted),
+            Change::SessionRestarted(restarted) => return self.restart(time, restarted),
             Change::SessionResized(size) => self.size = Some((size.cols, size.rows)),
             Change::OutputGap(_) => self.gaps += 1,
             Change::SessionStopped(stopped) => return self.stop(time, stopped),
@@ -214,7 +226,7 @@ impl Session {
 
     fn queue(&mut self, queued: &Queued) -> Result<(), String> {
         match &mut self.life {
-            Life::Starting => {
+            Life::Starting | Life::Recovering { wait: Wait::Restart { .. }, .. } => {
                 self.life = Life::Queued { waits_for: queued.waits_for.clone() };
                 Ok(())
             }
@@ -256,6 +268,7 @@ impl Session {
         self.attempt_time = Some(time);
         self.limits.clone_from(&started.limits);
         self.verdict = None;
+        self.restart = None;
         self.cgroup.clone_from(&started.cgroup);
         self.size = self.created.terminal.then_some((started.cols, started.rows));
         self.life =
@@ -283,19 +296,33 @@ impl Session {
             let phase = self.phase();
             return Err(format!("attempt {} cannot end: session {phase}", exited.attempt));
         }
-        let (kind, stopped) = (self.created.session_kind, self.stop.is_some());
         if !runs {
-            self.attempt_time = None;
+            (self.attempt_time, self.restart) = (None, None);
         }
         self.attempt = exited.attempt;
         self.usage = Some(exited.usage);
         self.end(Ended {
-            outcome: exited.ending.outcome(kind, stopped, exited.limit),
+            outcome: self.outcome(exited),
             ending: exited.ending.clone(),
             limit: exited.limit,
             at: time,
         });
+        // What was to go on does not come back by itself after the machine went down.
+        let goes_on = self.restart.as_ref().is_some_and(Restarted::is_by_hand);
+        if goes_on && exited.ending != Ending::Rebooted {
+            self.await_restart(time);
+        }
         Ok(())
+    }
+
+    fn outcome(&self, exited: &AttemptExited) -> Outcome {
+        let by_hand = self.restart.as_ref().map(Restarted::is_by_hand);
+        let stopped = self.stop.is_some() || by_hand == Some(true);
+        match exited.ending.outcome(self.created.session_kind, stopped, exited.limit) {
+            // However it complied.
+            _ if exited.limit.is_none() && by_hand == Some(false) => Outcome::Failed,
+            outcome => outcome,
+        }
     }
 
     /// Its turn will never come: no attempt is counted.
@@ -331,6 +358,7 @@ impl Session {
         self.recovery.spent = recovering.retry;
         self.recovery.since = Some(recovering.since);
         self.recovery.total += 1;
+        self.restarts += u32::from(recovering.category == Category::Stale);
         self.life = Life::Recovering { wait: Wait::Retry(recovering.clone()), last };
         Ok(())
     }
@@ -361,18 +389,45 @@ impl Session {
         }
     }
 
-    fn restart(&mut self, restarted: &Restarted) -> Result<(), String> {
-        if !self.is_ended() || self.removed || restarted.attempt != self.attempt + 1 {
+    fn restart(&mut self, time: Time, restarted: &Restarted) -> Result<(), String> {
+        let by_hand = restarted.is_by_hand();
+        let fits = match &self.life {
+            Life::Starting => false,
+            // Whoever asked for something asked for it knowing more than a watch does.
+            Life::Running { .. } => by_hand || self.stop.is_none() && self.restart.is_none(),
+            Life::Queued { .. } | Life::Recovering { .. } | Life::Ended(_) => by_hand,
+        };
+        if !fits || self.removed || restarted.attempt != self.attempt + 1 {
             let phase = self.phase();
             return Err(format!(
                 "attempt {} cannot be asked for: session {phase}",
                 restarted.attempt
             ));
         }
-        self.stop = None;
-        self.recovery = Recovery { total: self.recovery.total, ..Recovery::default() };
-        self.life = Life::Starting;
+        if matches!(self.life, Life::Running { .. }) {
+            self.stop = None;
+            self.restart = Some(restarted.clone());
+        } else {
+            self.restart = None;
+            self.await_restart(time);
+        }
         Ok(())
+    }
+
+    /// Another attempt is to follow, with a budget of its own.
+    fn await_restart(&mut self, at: Time) {
+        self.stop = None;
+        self.restarts += 1;
+        self.recovery = Recovery { total: self.recovery.total, ..Recovery::default() };
+        let last = match &self.life {
+            Life::Ended(last) | Life::Recovering { last, .. } if self.attempt > 0 => last.clone(),
+            _ => {
+                self.life = Life::Starting;
+                return;
+            }
+        };
+        self.life =
+            Life::Recovering { wait: Wait::Restart { attempt: self.attempt + 1, at }, last };
     }
 
     fn stop(&mut self, time: Time, stopped: &Stopped) -> Result<(), String> {
@@ -387,6 +442,7 @@ impl Session {
             }
             Life::Starting | Life::Running { .. } => None,
         };
+        self.restart = None;
         // The first who asked is the one who ended it.
         self.stop.get_or_insert_with(|| stopped.clone());
         if let Some(ended) = ended {
@@ -451,15 +507,21 @@ impl Session {
     /// or ran, as long as counts as healthy.
     pub fn has_recovered(&self, now: Time) -> bool {
         let healthy_after = self.created.recovery.healthy_after_ms;
-        let ran_well = |until: Time| {
-            self.attempt_time.is_some_and(|start| until.millis_since(start) >= healthy_after)
-        };
+        let ran_well = |until: Time| self.ran_ms(until) >= healthy_after;
         let well = match &self.life {
             Life::Running { .. } => ran_well(now),
             Life::Ended(ended) => ended.outcome == Outcome::Completed || ran_well(ended.at),
             Life::Queued { .. } | Life::Starting | Life::Recovering { .. } => false,
         };
         self.recovery.total > 0 && well
+    }
+
+    /// How long its latest attempt ran until then; the silence for which it was ended is not
+    /// counted.
+    pub fn ran_ms(&self, until: Time) -> u64 {
+        let stale_since = self.restart.as_ref().and_then(|restart| restart.stale_since);
+        let until = stale_since.map_or(until, |since| since.min(until));
+        self.attempt_time.map_or(0, |start| until.millis_since(start))
     }
 
     /// When and how it ended.

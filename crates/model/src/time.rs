@@ -28,6 +28,12 @@ impl Time {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
     }
 
+    /// The moment `ms` milliseconds earlier; the first there is where that cannot be.
+    #[must_use]
+    pub const fn minus_millis(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub_unsigned(ms))
+    }
+
     /// The moment `ms` milliseconds later; the last there is where that cannot be.
     #[must_use]
     pub const fn plus_millis(self, ms: u64) -> Self {

@@ -66,7 +66,8 @@ pub fn plan(session: &Session, last_lines: Option<&str>, now: Time, utc_offset_s
         | Category::ExitCode
         | Category::Timeout
         | Category::MemoryLimit
-        | Category::HolderLost => retry(session, ended, category, now),
+        | Category::HolderLost
+        | Category::Stale => retry(session, ended, category, now),
     }
 }
 
@@ -80,7 +81,10 @@ pub fn is_worth_while(session: &Session, now: Time) -> bool {
                 && session.created.recovery.restore;
             restored || deadline.is_none_or(|ms| now <= retry.since.plus_millis(ms))
         }
-        wk_model::Life::Recovering { wait: wk_model::Wait::Parked(_), .. } => true,
+        wk_model::Life::Recovering {
+            wait: wk_model::Wait::Parked(_) | wk_model::Wait::Restart { .. },
+            ..
+        } => true,
         _ => false,
     }
 }
@@ -147,8 +151,7 @@ fn park(
 
 /// Retries spent so far, and since when the recovery lasts: a healthy run begins both anew.
 fn budget(session: &Session, ended: &Ended, now: Time) -> (u32, Time) {
-    let ran = session.attempt_time.map_or(0, |started| ended.at.millis_since(started));
-    let healthy = ran >= session.created.recovery.healthy_after_ms;
+    let healthy = session.ran_ms(ended.at) >= session.created.recovery.healthy_after_ms;
     match session.recovery.since {
         Some(since) if !healthy => (session.recovery.spent, since),
         _ => (0, now),

@@ -56,6 +56,11 @@ pub fn conflict(detail: impl Into<String>) -> Problem {
     problem(problem_type::CONFLICT, "Conflict", 409, detail)
 }
 
+/// It was there, and is not any more.
+pub fn gone(detail: impl Into<String>) -> Problem {
+    problem(problem_type::GONE, "Gone", 410, detail)
+}
+
 /// A holder does not answer.
 pub fn unreachable(detail: impl Into<String>) -> Problem {
     problem(problem_type::UNREACHABLE, "Session unreachable", 504, detail)

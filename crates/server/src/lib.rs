@@ -23,7 +23,7 @@ mod view;
 mod whole;
 
 pub use collector::{Collector, kept_events};
-pub use error::{Failure, bad_request, conflict, internal, not_found, unreachable};
+pub use error::{Failure, bad_request, conflict, gone, internal, not_found, unreachable};
 pub use listener::{ADDRESS_FILE, Listener, ListenerTask, Switch};
 pub use order::{Answer, CreateOrder, Order, TrackOrder};
 pub use readers::{Readers, Reading};

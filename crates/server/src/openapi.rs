@@ -141,7 +141,7 @@ routes! {
         request_body = api::StopRequest,
         responses((status = 200, body = api::StoppedMany), (status = "4XX", body = api::Problem)))]
     stop_many;
-    /// Start an ended session again; one that lives is stopped first.
+    /// Start a session again; an attempt that runs is ended first.
     #[utoipa::path(post, path = "/api/sessions/{session}/restart", params(("session" = String, Path)),
         request_body = api::RestartRequest,
         responses((status = 200, body = api::SessionView), (status = "4XX", body = api::Problem)))]

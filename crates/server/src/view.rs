@@ -109,6 +109,8 @@ fn tmux(place: &TmuxPlace, session: &Session) -> serde_json::Value {
 
 fn waits_until(session: &Session) -> Option<Time> {
     match &session.life {
+        // Somebody asked for what comes next: it waits for no moment.
+        Life::Recovering { wait: Wait::Restart { .. }, .. } => None,
         Life::Recovering { wait, .. } => Some(wait.until()),
         _ => None,
     }

@@ -5,7 +5,7 @@ use wk_model::{Category, Change, Ended, Ending, Event, Life, Outcome, Session};
 use wk_policies::recovery::categorise;
 
 /// Every word there is.
-pub const CAUSES: [&str; 14] = [
+pub const CAUSES: [&str; 15] = [
     "completed",
     "command_not_found",
     "not_executable",
@@ -20,6 +20,7 @@ pub const CAUSES: [&str; 14] = [
     "other_limit",
     "holder_lost",
     "rebooted",
+    "stale",
 ];
 
 /// The cause that an event tells of, or else that of its session's latest end.
@@ -78,6 +79,7 @@ fn word(category: Category) -> &'static str {
         Category::OtherLimit => "other_limit",
         Category::HolderLost => "holder_lost",
         Category::Rebooted => "rebooted",
+        Category::Stale => "stale",
     }
 }
 

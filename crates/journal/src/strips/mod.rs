@@ -42,10 +42,11 @@ pub(crate) enum Column {
     /// 1 where a client told of it, and nobody of ours started or found it.
     Reported = 9,
     Retries = 10,
+    Restarts = 11,
 }
 
 impl Column {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Start,
         Self::Id,
         Self::Took,
@@ -57,6 +58,7 @@ impl Column {
         Self::Template,
         Self::Reported,
         Self::Retries,
+        Self::Restarts,
     ];
 
     fn key(self, strip: i64) -> i64 {
@@ -74,6 +76,7 @@ pub(crate) struct Row {
     words: [Option<String>; 6],
     reported: i64,
     retries: i64,
+    restarts: i64,
 }
 
 /// Puts loose sessions into strips while they fill one, and into no more strips than this;
@@ -136,7 +139,7 @@ fn loose(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
 impl Row {
     /// Of `past p`.
     const COLUMNS: &str = "p.start_ms, p.id, p.end_ms - p.start_ms, p.reported, p.retries, \
-         p.status, p.kind, p.component, p.username, p.shell_type, p.template";
+         p.restarts, p.status, p.kind, p.component, p.username, p.shell_type, p.template";
 
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         let word = |index| row.get(index);
@@ -146,7 +149,8 @@ impl Row {
             took_ms: row.get(2)?,
             reported: row.get(3)?,
             retries: row.get(4)?,
-            words: [word(5)?, word(6)?, word(7)?, word(8)?, word(9)?, word(10)?],
+            restarts: row.get(5)?,
+            words: [word(6)?, word(7)?, word(8)?, word(9)?, word(10)?, word(11)?],
         })
     }
 }
@@ -193,6 +197,7 @@ fn pack(column: Column, rows: &[Row]) -> Vec<u8> {
         Column::Took => numbers(&|row| row.took_ms),
         Column::Reported => numbers(&|row| row.reported),
         Column::Retries => numbers(&|row| row.retries),
+        Column::Restarts => numbers(&|row| row.restarts),
         Column::Status => words(0),
         Column::Kind => words(1),
         Column::Component => words(2),

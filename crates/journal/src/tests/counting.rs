@@ -21,7 +21,8 @@ async fn sessions_are_counted_together_and_by_what_they_have_in_common() {
     let path = folder.path().join("journal.db");
     let journal = open(&path);
     assert_eq!(journal.stats(&StatsQuery::default()).unwrap().overall, Numbers::default());
-    // One that lives, three that took 100, 200 and 900 ms; one of them needed a second attempt.
+    // One that lives, three that took 100, 200 and 900 ms; one of them needed a second attempt, and
+    // was asked for a third.
     let take = |number: u64, template, team: &str, ms: u64, code| {
         vec![
             draft(id(number), number * 1000, created_as(template, team)),
@@ -35,7 +36,10 @@ async fn sessions_are_counted_together_and_by_what_they_have_in_common() {
     again.extend([
         draft(id(3), 3400, recovering(2)),
         draft(id(3), 3500, started(2)),
-        draft(id(3), 3900, exited(2, 0)),
+        draft(id(3), 3600, restarted(3)),
+        draft(id(3), 3700, exited(2, 0)),
+        draft(id(3), 3800, started(3)),
+        draft(id(3), 3900, exited(3, 0)),
     ]);
     journal.append(again).await.unwrap();
     let lives = vec![draft(id(4), 9000, created_as(Some("shell"), "red"))];
@@ -53,6 +57,7 @@ async fn sessions_are_counted_together_and_by_what_they_have_in_common() {
         timeout: 0,
         retries: 1,
         retried: 1,
+        restarts: 1,
         median_ms: Some(200),
         p95_ms: Some(900),
     };

@@ -121,7 +121,7 @@ async fn a_rebuild_puts_right_what_was_tampered_with() {
         (
             "INSERT INTO past SELECT start_ms, ?1, row, end_ms, status, kind, name, agent_id,
               component, username, template, attempts, retries, recovered, shell_type,
-              reported, NULL FROM past
+              reported, NULL, restarts FROM past
               WHERE status = 'failed'",
             8,
         ),

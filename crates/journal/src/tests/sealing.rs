@@ -40,7 +40,7 @@ async fn sessions_that_go_leave_their_strip_and_a_strip_that_lost_some_is_made_a
     assert_eq!(ids(), wanted);
     assert_eq!(count_of("SELECT count(*) FROM strips"), 2);
     assert_eq!(count_of("SELECT count(*) FROM strip_gone"), 0);
-    assert_eq!(count_of("SELECT count(*) FROM strip_columns"), 2 * 11);
+    assert_eq!(count_of("SELECT count(*) FROM strip_columns"), 2 * 12);
 
     // What is loose is sealed again, and a rebuild changes nothing.
     for number in 0..4 {

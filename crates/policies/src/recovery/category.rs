@@ -23,6 +23,12 @@ pub fn categorise(
     if let Some(limit) = ended.limit {
         return (of_limit(limit), None);
     }
+    if let Some(restart) = &session.restart
+        && ended.ending != Ending::Rebooted
+    {
+        // It was ended for that, however it complied.
+        return (if restart.is_by_hand() { Category::Stopped } else { Category::Stale }, None);
+    }
     if let Ending::Exited { code } = ended.ending {
         let known = session.created.recovery.patterns.iter().find_map(|known| {
             let line = pattern::find(known, code, last_lines.unwrap_or_default())?;

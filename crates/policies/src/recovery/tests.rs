@@ -196,6 +196,41 @@ fn a_healthy_run_refills_the_budget() {
     assert_eq!(exhaust(retries(2), 60_000, 10).len(), 10);
 }
 
+/// A session that was active for `active` ms, and was ended when it had been silent for 5 min.
+fn stale(recovery: RecoveryOptions, active: u64) -> Session {
+    let mut session = created(recovery);
+    session.apply(&event(1, started(1))).unwrap();
+    let by = Requester { uid: 1, pid: None, client: None };
+    let since = START.plus_millis(1 + active);
+    let restarted =
+        wk_model::Restarted { by, attempt: 2, grace_ms: Some(10_000), stale_since: Some(since) };
+    session.apply(&event(active + 300_001, Change::SessionRestarted(restarted))).unwrap();
+    session.apply(&event(active + 300_002, exited(1, Ending::Exited { code: 0 }, None))).unwrap();
+    session
+}
+
+#[test]
+fn the_stale_are_retried_within_their_budget() {
+    let session = stale(retries(1), 10);
+    assert_eq!(category(&plan(&session, None, START, 0)), Some(Category::Stale));
+    assert_eq!(plan(&stale(retries(0), 10), None, START, 0), Plan::Close);
+    let off = RecoveryOptions { enabled: false, ..retries(1) };
+    assert_eq!(plan(&stale(off, 10), None, START, 0), Plan::Close);
+}
+
+#[test]
+fn silence_is_no_healthy_run() {
+    let now = START.plus_millis(400_000);
+    for (case, active, refills) in [("silent at once", 10, false), ("silent later", 60_000, true)] {
+        let mut session = stale(retries(2), active);
+        session.recovery.spent = 1;
+        session.recovery.since = Some(START);
+        let Plan::Retry(retry) = plan(&session, None, now, 0) else { panic!("no retry") };
+        let want = if refills { (1, now) } else { (2, START) };
+        assert_eq!((retry.retry, retry.since), want, "{case}");
+    }
+}
+
 #[test]
 fn nothing_recovers_beyond_the_deadline() {
     let options = RecoveryOptions { deadline_ms: Some(60_000), delay_ms: 10_000, ..retries(1000) };

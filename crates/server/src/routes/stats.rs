@@ -112,6 +112,7 @@ fn view(numbers: &Numbers, spent: Option<&Sum>) -> StatsNumbers {
         p95_seconds: seconds(numbers.p95_ms),
         retries: numbers.retries,
         retried: numbers.retried,
+        restarts: numbers.restarts,
         input_tokens: spent.input,
         output_tokens: spent.output,
         cache_read_tokens: spent.cache_read,

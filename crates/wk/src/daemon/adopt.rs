@@ -13,6 +13,7 @@ use wk_sources::holders::{ConnectError, HolderLink, connect};
 use super::{
     core::{AGAIN, Core},
     create, driver, lost, recover,
+    stop::tell_to_end,
 };
 
 /// Holders that are called at a time.
@@ -165,7 +166,9 @@ pub(super) async fn reach(
             core.journal(Some(session_id), contact).await?;
             let taken = core.journal.source_seq(&Source::holder(session_id, attempt))?;
             let (folder, reports) = (core.folder(session_id), core.reports.clone());
-            core.hold(session_id, HolderLink::start(launched, folder, socket, taken, reports));
+            let link = HolderLink::start(launched, folder, socket, taken, reports);
+            core.hold(session_id, link.clone());
+            remind(core, session_id, link)?;
             Ok(())
         }
         Err(ConnectError::Gone) => Ok(lost::gone(core, session_id, attempt).await?),
@@ -175,6 +178,20 @@ pub(super) async fn reach(
             Ok(())
         }
     }
+}
+
+/// What was asked of an attempt was on disk before its holder was told: it may not have been.
+fn remind(core: &Core, session_id: SessionId, link: HolderLink) -> Result<(), JournalError> {
+    let Some(session) = core.journal.session(session_id)? else { return Ok(()) };
+    let stop = session.stop.as_ref().map(|stop| stop.grace_ms);
+    let asked = stop.or_else(|| session.restart.as_ref()?.grace_ms);
+    let Some(grace_ms) = asked else { return Ok(()) };
+    tokio::spawn(async move {
+        if let Err(problem) = tell_to_end(&link, session_id, grace_ms).await {
+            tracing::warn!(%session_id, detail = problem.detail, "cannot remind a holder");
+        }
+    });
+    Ok(())
 }
 
 /// A daemon ended between a session's first event, or its turn, and its start.

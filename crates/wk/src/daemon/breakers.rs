@@ -87,7 +87,8 @@ fn fold(
             None
         }
         Change::AttemptExited(exited) => {
-            let (kind, stopped) = (session.created.session_kind, session.stop.is_some());
+            let stopped = session.stop.is_some() || session.restart.is_some();
+            let kind = session.created.session_kind;
             match (exited.limit, exited.ending.outcome(kind, stopped, exited.limit)) {
                 (None, Outcome::Completed) => breaker.ended(session.id, true, at),
                 (None, Outcome::Failed) => breaker.ended(session.id, false, at),

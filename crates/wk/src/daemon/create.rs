@@ -19,8 +19,8 @@ use wk_journal::JournalError;
 use wk_mask::mask_arguments;
 use wk_model::{
     Admitted, AttemptExited, Change, Created, Draft, Ending, HealthOptions, HolderUsage, Kind,
-    Label, Moment, Name, OsText, Phase, Queued, RecoveryOptions, Session, SessionId, Source,
-    WaitsFor,
+    Label, Moment, Name, OnStale, OsText, Phase, Queued, RecoveryOptions, Session, SessionId,
+    Source, WaitsFor,
 };
 use wk_server::{CreateOrder, bad_request, conflict, internal};
 use wk_sources::{
@@ -74,6 +74,7 @@ pub(super) async fn create(core: &Arc<Core>, order: CreateOrder) -> Result<Arc<S
     let recovery = recovery(request, &settings);
     let mut created = created(request, &spec, recovery, by.uid, idempotency_key)?;
     resolved.complete(&mut created);
+    check_on_stale(&created)?;
     let session_id = spec.session_id;
     let at = host::now();
     created.after = after(core, request)?;
@@ -438,6 +439,16 @@ fn keep_descendants(request: &CreateSession, settings: &Settings) -> Result<bool
         Some(keep) => Ok(keep && !recovers),
         None => Ok(request.kind == Some(Kind::Shell) && !recovers),
     }
+}
+
+/// A stale session is started again from its retries: there must be some.
+fn check_on_stale(created: &Created) -> Result<(), Problem> {
+    if created.health.on_stale == Some(OnStale::Restart) && !created.recovery.has_retries() {
+        let detail = "a stale session is restarted as long as there are retries, and this one has \
+                      none: give it some (`--retries`), or have it stopped (`--on-stale stop`)";
+        return Err(bad_request(detail));
+    }
+    Ok(())
 }
 
 fn minimal_environment() -> Vec<OsText> {

@@ -17,7 +17,7 @@ use wk_sources::holders::{self, LinkError, Report};
 use super::{
     breakers, cleanup,
     core::{AGAIN, Core, failed},
-    create, lost, recover, stop, tmux, track,
+    create, lost, recover, restart, stop, tmux, track,
 };
 use crate::config::Settings;
 
@@ -115,7 +115,7 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
             reply(answer, stopped);
         }
         Order::Restart { session_id, grace_ms, by, answer } => {
-            reply(answer, stop::restart(&core, session_id, grace_ms, by).await);
+            reply(answer, restart::restart(&core, session_id, grace_ms, by).await);
         }
         Order::Signal { session_id, signal, to, answer } => {
             let request = Request::Signal(SignalRequest { signal, to });

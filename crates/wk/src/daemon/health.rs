@@ -381,7 +381,8 @@ impl Watch {
             if !conditions.contains(&Condition::Stale) {
                 watched.acting = false;
             } else if !watched.acting {
-                stale.push(session);
+                let silent_ms = evidence.silent_ms().max(thresholds.stale_after_ms.unwrap_or(0));
+                stale.push((session, now.minus_millis(silent_ms)));
             }
         }
         if !drafts.is_empty()
@@ -391,8 +392,8 @@ impl Watch {
             tracing::warn!(%error, "could not journal how sessions are");
             return;
         }
-        for session in stale {
-            self.act(&session);
+        for (session, since) in stale {
+            self.act(session, since);
         }
     }
 
@@ -404,16 +405,19 @@ impl Watch {
     }
 
     /// Does what the session, or else the settings, say about the stale.
-    fn act(&mut self, session: &Session) {
+    fn act(&mut self, session: Arc<Session>, since: Time) {
         let on_stale = session.created.health.on_stale;
         let on_stale = on_stale.unwrap_or(self.core.settings().health.on_stale);
-        if on_stale == OnStale::Report || session.stop.is_some() {
+        let is_asked = session.stop.is_some() || session.restart.is_some();
+        // What the settings say for all is no wish to end what cannot be started again.
+        let is_void = on_stale == OnStale::Restart && !session.created.recovery.has_retries();
+        if on_stale == OnStale::Report || is_asked || is_void {
             return;
         }
         if let Some(watched) = self.watched.get_mut(&session.id) {
             watched.acting = true;
         }
-        tokio::spawn(act::act(self.core.clone(), session.id, session.attempt, on_stale));
+        tokio::spawn(act::act(self.core.clone(), session, since, on_stale));
     }
 }
 

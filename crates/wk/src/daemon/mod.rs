@@ -32,6 +32,7 @@ mod on_finish;
 mod queue;
 mod recover;
 mod resolve;
+mod restart;
 mod salvage;
 mod sinks;
 mod stop;

@@ -55,6 +55,14 @@ pub(super) async fn settle(core: &Arc<Core>, session_id: SessionId) -> Result<()
     Ok(())
 }
 
+/// Waits for the next attempt of a session that is between two.
+pub(super) fn go_on(core: &Arc<Core>, session_id: SessionId) -> Result<(), JournalError> {
+    if let Some(session) = core.journal.session(session_id)? {
+        schedule(core, &session);
+    }
+    Ok(())
+}
+
 /// What the drafts' end leads to, as an event; none where they end nothing.
 fn follow_up(
     core: &Core,

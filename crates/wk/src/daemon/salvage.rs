@@ -81,7 +81,12 @@ fn started_again(session_id: SessionId, attempt: u32, before: Moment) -> Draft {
         source: Source(format!("folder/{session_id}")),
         source_seq: Some(u64::from(attempt)),
         trace_parent: None,
-        change: Change::SessionRestarted(Restarted { by, attempt }),
+        change: Change::SessionRestarted(Restarted {
+            by,
+            attempt,
+            grace_ms: None,
+            stale_since: None,
+        }),
     }
 }
 

@@ -95,12 +95,20 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// The ids of all living sessions that have these labels.
 pub(crate) async fn living(context: &Context, labelled: &[Label]) -> anyhow::Result<Vec<String>> {
-    let label = labels(labelled)?;
-    let (active, limit) = (Some(true), Some(0));
-    let query = ListQuery { active, label, limit, ..ListQuery::default() };
-    let found: Vec<SessionView> = context.daemon.get("/sessions", &query).await?;
+    let found = with_labels(context, labelled, Some(true)).await?;
     let living = found.into_iter().filter(|view| view.phase != Phase::Ended);
     Ok(living.map(|view| view.session_id).collect())
+}
+
+/// All sessions that have these labels, the newest first; `active`: only those that live.
+pub(crate) async fn with_labels(
+    context: &Context,
+    labelled: &[Label],
+    active: Option<bool>,
+) -> anyhow::Result<Vec<SessionView>> {
+    let query =
+        ListQuery { active, label: labels(labelled)?, limit: Some(0), ..ListQuery::default() };
+    context.daemon.get("/sessions", &query).await
 }
 
 /// Labels as the API takes them.

@@ -34,7 +34,7 @@ pub(crate) struct StatsArgs {
     format: Format,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column { title: "", least: 8, right: false },
     Column { title: "SESSIONS", least: 0, right: true },
     Column { title: "ACTIVE", least: 0, right: true },
@@ -43,6 +43,7 @@ const COLUMNS: [Column; 8] = [
     Column { title: "MEDIAN", least: 0, right: true },
     Column { title: "P95", least: 0, right: true },
     Column { title: "RETRIES", least: 0, right: true },
+    Column { title: "RESTARTS", least: 0, right: true },
 ];
 
 pub(crate) async fn run(
@@ -115,12 +116,13 @@ fn row(name: Cell, numbers: &StatsNumbers) -> Vec<Cell> {
         took(numbers.median_seconds),
         took(numbers.p95_seconds),
         numbers.retries.to_string(),
+        numbers.restarts.to_string(),
     ];
     std::iter::once(name).chain(texts.iter().map(|text| Cell::plain(text))).collect()
 }
 
 fn write_csv(out: &mut impl Write, stats: &Stats) -> anyhow::Result<()> {
-    const FIELDS: [&str; 16] = [
+    const FIELDS: [&str; 17] = [
         "sessions",
         "active",
         "completed",
@@ -137,6 +139,7 @@ fn write_csv(out: &mut impl Write, stats: &Stats) -> anyhow::Result<()> {
         "cache_read_tokens",
         "cache_creation_tokens",
         "cost_usd",
+        "restarts",
     ];
     csv::write_line(out, std::iter::once("group").chain(FIELDS).map(str::to_owned))?;
     let all = stats.by.is_none().then_some((None, &stats.overall));
@@ -167,6 +170,7 @@ mod tests {
             p95_seconds: Some(184.0),
             retries: 5,
             retried: 2,
+            restarts: 3,
             ..StatsNumbers::default()
         };
         let named = StatsGroup { group: Some("a,b".into()), numbers: numbers.clone() };
@@ -186,10 +190,10 @@ mod tests {
         write_table(&mut out, &stats(), 80, Paint(false)).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "        SESSIONS  ACTIVE  FAILED    RATE  MEDIAN  P95  RETRIES\n\
-             a,b           12       2       3  30.0 %      4s   3m        5\n\
-             (none)         0       0       0       -       -    -        0\n\
-             all           12       2       3  30.0 %      4s   3m        5\n"
+            "        SESSIONS  ACTIVE  FAILED    RATE  MEDIAN  P95  RETRIES  RESTARTS\n\
+             a,b           12       2       3  30.0 %      4s   3m        5         3\n\
+             (none)         0       0       0       -       -    -        0         0\n\
+             all           12       2       3  30.0 %      4s   3m        5         3\n"
         );
     }
 
@@ -200,7 +204,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("group,sessions,active,completed,failed,"), "{text}");
         assert!(
-            text.contains("\r\n\"a,b\",12,2,7,2,0,1,0.3,4.25,184.0,5,2,0,0,0,0,\r\n"),
+            text.contains("\r\n\"a,b\",12,2,7,2,0,1,0.3,4.25,184.0,5,2,0,0,0,0,,3\r\n"),
             "{text}"
         );
         assert_eq!(text.lines().count(), 3);

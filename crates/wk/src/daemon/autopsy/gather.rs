@@ -6,8 +6,8 @@ use wk_holder::host;
 use wk_journal::EventQuery;
 use wk_judges::autopsy::{Coverage, Evidence, Fact, Subject, What};
 use wk_model::{
-    AttemptStarted, Change, CommandSeen, Event, Kind, LimitReached, Moment, ProcessId, Seq,
-    Session, SignalSeen, Stopped, Target,
+    AttemptStarted, Change, CommandSeen, Event, Kind, LimitReached, Moment, ProcessId, Restarted,
+    Seq, Session, SignalSeen, Stopped, Target,
 };
 
 use wk_sources::system::About;
@@ -16,9 +16,10 @@ use super::{Ended, tmux};
 use crate::daemon::{core::Core, world};
 
 /// What tells of an end, and is journalled with its session.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "attempt_started",
     "session_stopped",
+    "session_restarted",
     "limit_exceeded",
     "signal_seen",
     "exit_seen",
@@ -78,7 +79,7 @@ pub(super) async fn gather(
         ending: ended.exited.ending.clone(),
         last_lines: ended.exited.last_lines.clone(),
         limit: limit(&own, ended),
-        stopped: stopped(&own),
+        stopped: stopped(&own, ended),
         coverage: coverage(core, told, started.map(|(at, _)| at), ended.at),
         unread: core.scene.unread().await,
         facts,
@@ -193,13 +194,19 @@ fn limit(own: &[Event], ended: &Ended) -> Option<LimitReached> {
     })
 }
 
-fn stopped(own: &[Event]) -> Option<(Stopped, Option<String>)> {
-    own.iter().find_map(|event| match &event.change {
-        Change::SessionStopped(stopped) => {
-            Some((stopped.clone(), world::user_name(stopped.by.uid)))
+fn stopped(own: &[Event], ended: &Ended) -> Option<(Stopped, Option<String>)> {
+    let stopped = own.iter().find_map(|event| match &event.change {
+        Change::SessionStopped(stopped) => Some(stopped.clone()),
+        // One that is asked for after the end has nothing to do with it.
+        Change::SessionRestarted(Restarted { by, grace_ms: Some(grace_ms), .. })
+            if event.at.boot == ended.at.boot && event.at.boot_ns <= ended.at.boot_ns =>
+        {
+            Some(Stopped { by: by.clone(), grace_ms: *grace_ms })
         }
         _ => None,
-    })
+    })?;
+    let username = world::user_name(stopped.by.uid);
+    Some((stopped, username))
 }
 
 /// What the machine is asked.

@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 
-use wk_model::{Condition, OnStale, Requester, SessionId};
+use wk_model::{Condition, OnStale, Requester, Session, SessionId, Time};
 
 use super::super::{
     core::{AGAIN, Core},
-    stop,
+    restart, stop,
 };
 
 /// Who is said to have asked.
 const CLIENT: &str = "wk (on_stale)";
 
 /// Tries until it is done, or until there is nothing more to do.
-pub(super) async fn act(core: Arc<Core>, session_id: SessionId, attempt: u32, on_stale: OnStale) {
-    while is_stale(&core, session_id, attempt) {
+pub(super) async fn act(core: Arc<Core>, session: Arc<Session>, since: Time, on_stale: OnStale) {
+    let session_id = session.id;
+    while is_stale(&core, session_id, session.attempt) {
         let done = match on_stale {
             OnStale::Report => return,
             OnStale::Stop => stop::stop(&core, session_id, None, requester()).await,
-            OnStale::Restart => stop::restart(&core, session_id, None, requester()).await,
+            OnStale::Restart => restart::restart_stale(&core, &session, requester(), since).await,
         };
         match done {
             Ok(()) => return,
