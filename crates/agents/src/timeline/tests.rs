@@ -103,8 +103,9 @@ fn an_agents_work_lies_on_one_axis() {
     assert_eq!((sub.title.as_str(), sub.depth), ("Explore", 1));
     assert_eq!(sub.end.map(Time::as_millis), Some(170));
     let tools: Vec<_> =
-        sub.uses.iter().map(|used| (used.tool.as_str(), used.end.is_some())).collect();
+        sub.uses.iter().map(|used| (used.tool.as_str(), used.outcome.is_some())).collect();
     assert_eq!(tools, [("Grep", true), ("Read", false)]);
+    assert!(sub.uses.iter().all(|used| used.end.is_some()), "nothing runs on in what is over");
 }
 
 #[test]

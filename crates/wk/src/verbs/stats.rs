@@ -80,8 +80,8 @@ fn write_table(
     rows.push(row(Cell::new("all", Style::Title), &stats.overall));
     let mut columns = COLUMNS.to_vec();
     let numbers = stats.groups.iter().map(|group| &group.numbers).chain([&stats.overall]);
-    let tokens: Vec<[String; 3]> = numbers.map(tokens).collect();
-    for (index, title) in ["TOKENS IN", "OUT", "COST"].into_iter().enumerate() {
+    let tokens: Vec<[String; 4]> = numbers.map(tokens).collect();
+    for (index, title) in ["TOKENS IN", "CACHED", "OUT", "COST"].into_iter().enumerate() {
         // Of no interest where no agent told.
         if tokens.iter().any(|texts| texts[index] != "-") {
             columns.push(Column { title, least: 0, right: true });
@@ -93,12 +93,13 @@ fn write_table(
     Ok(table::write(out, &columns, &rows, width, paint)?)
 }
 
-/// What went in, with what was read from a cache; what came out; what it cost.
-fn tokens(numbers: &StatsNumbers) -> [String; 3] {
+/// What went in, what a cache took or gave, what came out, and what it cost.
+fn tokens(numbers: &StatsNumbers) -> [String; 4] {
     let cached = numbers.cache_read_tokens.saturating_add(numbers.cache_creation_tokens);
     let told = |count: u64| if count == 0 { "-".to_owned() } else { count::brief(count) };
     [
-        told(numbers.input_tokens.saturating_add(cached)),
+        told(numbers.input_tokens),
+        told(cached),
         told(numbers.output_tokens),
         numbers.cost_usd.as_ref().map_or_else(|| "-".into(), |cost| format!("${cost}")),
     ]
