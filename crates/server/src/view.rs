@@ -6,7 +6,8 @@ use wk_api::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
 use wk_judges::health::{Reading, Trend};
 use wk_model::{
-    Ending, Life, LimitKind, Liveness, Session, SessionId, Time, TmuxPlace, Wait, WaitsFor,
+    Category, Ending, Life, LimitKind, Liveness, Recovering, Session, SessionId, Time, TmuxPlace,
+    Wait, WaitsFor,
 };
 
 use crate::{Sessions, whole::REST};
@@ -122,11 +123,17 @@ fn waits_for(session: &Session) -> Option<String> {
             WaitsFor::Breaker { template } => format!("an instance of {template} that works"),
         }),
         Life::Recovering { wait: Wait::Parked(parked), .. } => Some(parked.reason.clone()),
-        Life::Recovering { wait: Wait::Retry(retry), .. } => {
+        // What is restored spends no retry.
+        Life::Recovering { wait: Wait::Retry(retry), .. } if !is_restored(session, retry) => {
             Some(format!("retry {} of {}", retry.retry, retry.max_retries))
         }
         _ => None,
     }
+}
+
+fn is_restored(session: &Session, retry: &Recovering) -> bool {
+    let lost = matches!(retry.category, Category::Rebooted | Category::HolderLost);
+    lost && session.created.recovery.restore
 }
 
 /// Whether there was a recording that is not kept any more.
