@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use wk_api::{SessionView, StopRequest, WaitQuery, Waited};
 use wk_client::Client;
 use wk_tests::{TestDaemon, Watch};
@@ -18,7 +18,7 @@ use wk_tests::{TestDaemon, Watch};
 use plan::{Fate, Plan};
 
 const SESSIONS: u64 = 1000;
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 32;
 const DAEMON_DEATHS: usize = 5;
 
 /// The seed, unless `WK_CHAOS_SEED` names another.
@@ -97,11 +97,13 @@ async fn a_thousand_sessions_end_as_their_options_say() {
     wk.ok(["daemon", "start"]).await;
     wk.expect_trouble();
     let at_once = Semaphore::new(AT_ONCE);
+    let begun = watch::Sender::new(0_u64);
     let run = async |number: u64| {
         let _slot = at_once.acquire().await.unwrap();
         let plan = Plan::of(seed, number);
         let (request, key) = (plan.request(&wk), format!("chaos-{number}"));
         let created = insist("a session", async || wk.client().create(&request, &key).await).await;
+        begun.send_modify(|begun| *begun += 1);
         let ended = follow(wk.client(), &created.session_id, &plan).await;
         assert_eq!((ended.status, ended.attempt), plan.want(), "{plan:?} {ended:?}");
         (created.session_id, plan)
@@ -109,11 +111,8 @@ async fn a_thousand_sessions_end_as_their_options_say() {
     let chaos = async {
         for death in 1..=DAEMON_DEATHS {
             let part = SESSIONS * death as u64 / (DAEMON_DEATHS as u64 + 1);
-            while (wk.client().get::<Vec<SessionView>>("/sessions", &[("limit", 0)]).await)
-                .is_ok_and(|sessions| (sessions.len() as u64) < part)
-            {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            let mut begun = begun.subscribe();
+            begun.wait_for(|begun| *begun >= part).await.unwrap();
             wk.kill().await;
             let started = wk.wk(["daemon", "start"]).await;
             assert_eq!(started.code, 0, "{started}\n{}", wk.log());

@@ -228,3 +228,55 @@ fn health(session: &Session, reading: Option<&Reading>) -> Health {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wk_model::{
+        BootId, Change, Created, Ended, Event, Moment, Outcome, RecoveryOptions, Seq, Source,
+    };
+
+    use super::*;
+
+    fn recovering(category: Category, restore: bool, max_retries: u32) -> Session {
+        let recovery = RecoveryOptions { restore, ..RecoveryOptions::default() };
+        let created = Created { recovery, ..Created::default() };
+        let at = Moment { time: Time::default(), boot: BootId::default(), boot_ns: 0 };
+        let creation = Event {
+            seq: Seq(1),
+            at,
+            recorded_at: at.time,
+            session_id: Some(SessionId::from_number(7)),
+            source: Source::daemon(),
+            source_seq: 1,
+            trace_parent: None,
+            change: Change::SessionCreated(Box::new(created)),
+        };
+        let retry = Recovering {
+            attempt: 2,
+            category,
+            retry: max_retries.min(1),
+            max_retries,
+            delay_ms: 0,
+            not_before: at.time,
+            since: at.time,
+        };
+        let (outcome, ending) = (Outcome::Failed, Ending::Rebooted);
+        let last = Ended { outcome, ending, limit: None, at: at.time };
+        let life = Life::Recovering { wait: Wait::Retry(retry), last };
+        Session { life, ..Session::create(&creation).unwrap() }
+    }
+
+    #[test]
+    fn what_is_restored_waits_for_no_retry() {
+        for (category, restore, max_retries, want) in [
+            (Category::Crash, false, 3, Some("retry 1 of 3")),
+            (Category::HolderLost, false, 3, Some("retry 1 of 3")),
+            (Category::Crash, true, 3, Some("retry 1 of 3")),
+            (Category::HolderLost, true, 3, None),
+            (Category::Rebooted, true, 0, None),
+        ] {
+            let shown = waits_for(&recovering(category, restore, max_retries));
+            assert_eq!(shown.as_deref(), want, "{category:?} {restore}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ pub(super) const SETTINGS: &str = "[[template.chaos.patterns]]\ncategory = \"rat
                                    screen = \"limit reached\"\nexit_code = 75\n";
 
 /// Longer than any attempt that ends by itself takes, on a machine that is busy.
-const TIMEOUT_MS: u64 = 1500;
+const TIMEOUT_MS: u64 = 2000;
 
 /// `SplitMix64` (Steele, Lea, Flood 2014).
 struct Seed(u64);
@@ -44,11 +44,11 @@ impl Fate {
     fn of(seed: &mut Seed) -> Self {
         match seed.below(20) {
             0..=6 => Self::Ends,
-            7..=10 => Self::Fails,
-            11..=13 => Self::Crashes,
-            14 | 15 => Self::Killed(seed.below(30)),
-            16 => Self::HolderKilled(seed.below(30)),
-            17 => Self::Stopped(seed.below(30)),
+            7..=11 => Self::Fails,
+            12..=14 => Self::Crashes,
+            15 | 16 => Self::Killed(seed.below(30)),
+            17 => Self::HolderKilled(seed.below(30)),
+            18 => Self::Stopped(seed.below(30)),
             _ => Self::Parks,
         }
     }

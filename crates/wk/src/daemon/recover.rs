@@ -15,7 +15,7 @@ use wk_model::{
 use wk_policies::recovery::{Plan, is_worth_while, plan};
 use wk_sources::{
     cgroup,
-    leftovers::{describe, with_session_id},
+    leftovers::{describe, of_attempts},
     process_watch::ProcessWatch,
 };
 
@@ -222,7 +222,7 @@ pub(super) async fn clear_the_way(core: &Arc<Core>, session: &Session) -> anyhow
         return Ok(());
     }
     // Without a leaf, leftovers are known by what they carry.
-    let search = move || Ok::<_, std::io::Error>(describe(&with_session_id(session_id)?));
+    let search = move || Ok::<_, std::io::Error>(describe(&of_attempts(session_id, attempt)?));
     let leftovers = tokio::task::spawn_blocking(search).await??;
     for orphan in leftovers {
         end_leftover(core, session_id, attempt, orphan).await?;
