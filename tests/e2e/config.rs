@@ -20,6 +20,17 @@ async fn a_bad_key_is_told_with_its_place_and_the_nearest_name() {
 }
 
 #[tokio::test]
+async fn what_no_session_could_have_is_told_before_one_asks_for_it() {
+    let wk = TestDaemon::new();
+    wk.configure("[template.x]\nlimits = { timeout = \"5m\", idle_timeout = \"10m\" }\n");
+    let told = wk.wk(["config", "check"]).await.failed(1);
+    assert!(told.contains("1:11: template.x: an idle limit of 10m is never reached"), "{told}");
+    wk.configure("[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m\"\n");
+    let told = wk.wk(["config", "check"]).await.failed(1);
+    assert!(told.contains("2:1: session.retry_delay: no retry would ever start"), "{told}");
+}
+
+#[tokio::test]
 async fn later_layers_win_and_are_named() {
     let wk = TestDaemon::new();
     wk.configure("[session]\ngrace = \"7s\"\n[log]\nbackups = 2\n");

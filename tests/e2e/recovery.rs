@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use wk_api::{RestartRequest, SessionView};
 use wk_model::{Phase, Status};
-use wk_tests::{Session, TestDaemon, skip};
+use wk_tests::{Session, TestDaemon, raw_call, skip};
 
 /// The session's events of one kind.
 async fn told(wk: &TestDaemon, session: &Session, kind: &str) -> Vec<Value> {
@@ -220,7 +220,12 @@ async fn retries_and_kept_descendants_exclude_each_other() {
     for words in [["--retries", "-1"], ["--retries", "many"], ["--retry-delay", "soon"]] {
         let bad = wk.wk(["run", "-d"].into_iter().chain(words).chain(["--", "true"])).await;
         assert_eq!(bad.code, 2, "{bad}");
+        assert!(!bad.stderr.contains("use '--"), "{bad}");
     }
+    let body = br#"{"command": ["true"], "recovery": {"retries": 5000}}"#;
+    let many = raw_call(&wk.socket(), "POST", "/api/sessions", "", body).await;
+    let detail = many.json()["detail"].to_string();
+    assert!(many.status == 400 && detail.contains("between 0 and 1000"), "{many:?}");
     assert!(wk.sessions().await.is_empty());
 }
 

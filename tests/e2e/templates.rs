@@ -45,6 +45,54 @@ async fn later_attempts_resume_what_the_first_began() {
 }
 
 #[tokio::test]
+async fn an_agent_that_answers_and_exits_is_resumed_to_do_so() {
+    let wk = TestDaemon::start().await;
+    let path = agent(&wk, "claude", "echo \"$*\" >> calls; [ \"$1\" = --resume ]");
+    let words = ["-t", "claude", "--env", &path, "--retry-delay", "0s", "--"];
+    let asked = ["--model", "opus", "-p", "fix the tests"];
+    let view = wk.run(words.into_iter().chain(asked)).await.ended().await;
+    let id = view.external_id.unwrap();
+    let calls = fs::read_to_string(wk.work().join("calls")).unwrap();
+    let want = [
+        format!("--session-id {id} --model opus -p fix the tests\n"),
+        format!("--resume {id} --model opus -p continue\n"),
+    ];
+    assert_eq!(calls, want.concat());
+    assert_eq!((view.attempt, view.exit_code), (2, Some(0)));
+}
+
+#[tokio::test]
+async fn what_has_nothing_to_resume_begins_anew() {
+    let wk = TestDaemon::start().await;
+    let script = "echo \"$*\" >> calls; [ $WK_ATTEMPT = 3 ] && exit 0; \
+                  [ $1 = --resume ] && echo \"No conversation found with session ID: $2\"; exit 1";
+    let path = agent(&wk, "claude", script);
+    let words = ["-t", "claude", "--env", &path, "--retry-delay", "0s", "--", "go"];
+    let view = wk.run(words).await.ended().await;
+    let id = view.external_id.unwrap();
+    let calls = fs::read_to_string(wk.work().join("calls")).unwrap();
+    let begun = format!("--session-id {id} go\n");
+    assert_eq!(calls, format!("{begun}--resume {id}\n{begun}"));
+    assert_eq!((view.attempt, view.exit_code), (3, Some(0)));
+}
+
+#[tokio::test]
+async fn an_agent_that_waits_at_its_limit_screen_is_parked_when_it_is_ended() {
+    let wk = TestDaemon::start().await;
+    // It clears its screen away when it is asked to end, and says that all is well.
+    let script = "printf '\\033[?1049hhit your session limit, resets 3:45pm'; \
+                  trap 'printf \"\\033[?1049l\"; exit 0' TERM; while :; do sleep 0.01; done";
+    let path = agent(&wk, "claude", script);
+    let session = wk.run(["-t", "claude", "--env", &path, "--idle-timeout", "300ms"]).await;
+    let parked = wk.events().await.until_kind(&session.id, "session_parked").await;
+    assert_eq!(parked.data["category"], "quota");
+    assert_eq!(parked.data["reason"], "hit your session limit, resets 3:45pm");
+    let view = session.view().await;
+    assert_eq!((view.phase, view.retry_count), (wk_model::Phase::Parked, 0));
+    wk.ok(["stop", &session.id]).await;
+}
+
+#[tokio::test]
 async fn flags_win_over_the_template_and_the_template_over_the_settings() {
     let wk = TestDaemon::new();
     wk.configure(

@@ -65,7 +65,8 @@ pub struct CreateSession {
     pub recovery: RecoveryRequest,
     /// A command for `sh -c`, run when the session is closed, in its environment and directory.
     pub on_finish: Option<String>,
-    /// How its health is looked after; what is left out is as the settings say.
+    /// How its health is looked after; what is left out is as the settings say. 0 for
+    /// `interval_ms` or `stale_after_ms` asks for none.
     #[schema(value_type = Object)]
     pub health: HealthOptions,
     /// End it after so many milliseconds without input or output; 0: never.
@@ -90,7 +91,7 @@ pub struct CreateSession {
 pub struct RecoveryRequest {
     /// False: a failure is the end.
     pub enabled: Option<bool>,
-    /// Retries of one budget.
+    /// Retries of one budget, 0 to 1000.
     pub retries: Option<u32>,
     /// Before the first retry, in milliseconds; doubled for each that follows.
     pub delay_ms: Option<u64>,

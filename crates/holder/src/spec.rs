@@ -114,6 +114,9 @@ pub struct Launch {
     /// Instead of the spec's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<OsText>,
+    /// A later attempt that begins anew: there is nothing to resume.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub afresh: bool,
 }
 
 impl Spec {
@@ -125,7 +128,8 @@ impl Spec {
         }
     }
 
-    /// The spec as one attempt has it: with its instance's variables and folder over its own.
+    /// The spec as one attempt has it: with its instance's variables and folder over its own,
+    /// and without a resume command where there is nothing to resume.
     pub fn overlaid(mut self, launch: &Launch) -> Self {
         fn name(variable: &OsText) -> &[u8] {
             variable.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
@@ -136,6 +140,9 @@ impl Spec {
         if let Some(folder) = &launch.working_directory {
             self.working_directory.clone_from(folder);
         }
+        if launch.afresh {
+            self.resume = None;
+        }
         self
     }
 }
@@ -144,26 +151,43 @@ impl Spec {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_instance_lays_its_variables_and_folder_over_the_specs() {
-        let text = |text: &str| OsText::new(text).unwrap();
-        let spec: Spec = serde_json::from_value(serde_json::json!({
+    fn spec() -> Spec {
+        serde_json::from_value(serde_json::json!({
             "session_id": "k7f3q2m9x1ab", "command": ["x"], "working_directory": "/a",
             "environment": ["A=1", "B=2", "AB=3"], "umask": 18, "limits": [],
             "stdio": {"type": "pipes", "feed": false}, "recording": null,
             "keep_descendants": false, "grace_ms": 0, "time_limit_ms": null,
         }))
-        .unwrap();
-        let mut launch: Launch = serde_json::from_value(serde_json::json!({
+        .unwrap()
+    }
+
+    fn launch() -> Launch {
+        serde_json::from_value(serde_json::json!({
             "folder": "/f", "attempt": 1, "socket": "/s", "cgroup": null, "daemon_socket": "/d",
             "daemon_command": [], "daemon_environment": [],
         }))
-        .unwrap();
+        .unwrap()
+    }
+
+    #[test]
+    fn an_instance_lays_its_variables_and_folder_over_the_specs() {
+        let text = |text: &str| OsText::new(text).unwrap();
+        let (spec, mut launch) = (spec(), launch());
         assert_eq!(spec.clone().overlaid(&launch), spec);
         launch.environment = vec![text("A=9"), text("C=4")];
         launch.working_directory = Some(text("/b"));
         let laid = spec.overlaid(&launch);
         assert_eq!(laid.environment, ["B=2", "AB=3", "A=9", "C=4"].map(text));
         assert_eq!(laid.working_directory, text("/b"));
+    }
+
+    #[test]
+    fn a_later_attempt_resumes_unless_it_begins_anew() {
+        let text = |text: &str| OsText::new(text).unwrap();
+        let resuming = Spec { resume: Some(vec![text("y")]), ..spec() };
+        assert_eq!(resuming.command_of(1), [text("x")]);
+        assert_eq!(resuming.command_of(2), [text("y")]);
+        let anew = resuming.overlaid(&Launch { attempt: 2, afresh: true, ..launch() });
+        assert_eq!(anew.command_of(2), [text("x")]);
     }
 }

@@ -34,8 +34,10 @@ pub enum OnStale {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HealthOptions {
+    /// Between two looks; 0: nobody looks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
+    /// Without output, input and CPU; 0: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

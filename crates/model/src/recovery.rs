@@ -54,6 +54,8 @@ pub enum Category {
     /// A signal that nobody of ours sent.
     Crash,
     ExitCode,
+    /// The resume command found nothing to resume: the next attempt begins anew.
+    NotResumable,
     Timeout,
     MemoryLimit,
     /// A limit that another attempt would run into again: processes or output.
@@ -102,6 +104,8 @@ pub struct Recovery {
     pub since: Option<Time>,
     /// All retries that there were, parking included, whatever the budget.
     pub total: u32,
+    /// How often it was parked since its last healthy run.
+    pub parks: u32,
 }
 
 impl RecoveryOptions {

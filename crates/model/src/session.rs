@@ -301,6 +301,9 @@ impl Session {
         }
         self.attempt = exited.attempt;
         self.usage = Some(exited.usage);
+        if self.ran_well(time) {
+            self.recovery.parks = 0;
+        }
         self.end(Ended {
             outcome: self.outcome(exited),
             ending: exited.ending.clone(),
@@ -369,6 +372,7 @@ impl Session {
         // Parking suspends the deadline: it counts from later.
         self.recovery.since = self.recovery.since.map(|since| since.plus_millis(waits));
         self.recovery.total += 1;
+        self.recovery.parks += 1;
         self.life = Life::Recovering { wait: Wait::Parked(parked.clone()), last };
         Ok(())
     }
@@ -506,11 +510,9 @@ impl Session {
     /// Whether a retry has helped: the session completed after one, or its latest attempt runs,
     /// or ran, as long as counts as healthy.
     pub fn has_recovered(&self, now: Time) -> bool {
-        let healthy_after = self.created.recovery.healthy_after_ms;
-        let ran_well = |until: Time| self.ran_ms(until) >= healthy_after;
         let well = match &self.life {
-            Life::Running { .. } => ran_well(now),
-            Life::Ended(ended) => ended.outcome == Outcome::Completed || ran_well(ended.at),
+            Life::Running { .. } => self.ran_well(now),
+            Life::Ended(ended) => ended.outcome == Outcome::Completed || self.ran_well(ended.at),
             Life::Queued { .. } | Life::Starting | Life::Recovering { .. } => false,
         };
         self.recovery.total > 0 && well
@@ -522,6 +524,12 @@ impl Session {
         let stale_since = self.restart.as_ref().and_then(|restart| restart.stale_since);
         let until = stale_since.map_or(until, |since| since.min(until));
         self.attempt_time.map_or(0, |start| until.millis_since(start))
+    }
+
+    /// Whether the latest attempt has run, until then, for as long as counts as healthy.
+    fn ran_well(&self, until: Time) -> bool {
+        let healthy_after = self.created.recovery.healthy_after_ms;
+        self.attempt_time.is_some() && self.ran_ms(until) >= healthy_after
     }
 
     /// When and how it ended.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The delay doubles with each retry of a budget, up to a longest; jitter only lengthens it
-//! (delay … 1.5 × delay). The budget refills after a run that was healthy for long enough.
+//! (delay … 1.5 × delay). The budget refills after a run that was healthy for long enough, and
+//! so does the number of times that a session is parked: nothing recovers for ever.
 
 mod category;
 mod pattern;
@@ -16,6 +17,7 @@ mod wait_time;
 use wk_model::{Category, Ended, Outcome, Parked, Recovering, Session, SessionId, Time};
 
 pub use category::categorise;
+pub use pattern::Saying;
 
 /// What to do about a session whose attempt has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +28,16 @@ pub enum Plan {
     Park(Parked),
 }
 
-/// Parked sessions look again after so long, where the failure names no moment.
+/// Parked sessions look again after so long, where the failure names no moment; twice as long
+/// each time that this was too early, up to the longest.
 const PARKED_MS: u64 = 5 * 60_000;
+const LONGEST_UNTOLD_PARK_MS: u64 = 3_600_000;
+
+/// A failure that has parked a session so often, without one healthy run between, will not pass.
+const MOST_PARKS: u32 = 20;
+
+/// Parked sessions that were told the same moment come back spread over at most so long.
+const MOST_SPREAD_MS: u64 = 60_000;
 
 /// No failure is believed that names a moment further away.
 const LONGEST_PARK_MS: u64 = 8 * 24 * 3_600_000;
@@ -47,7 +57,7 @@ pub fn plan(session: &Session, last_lines: Option<&str>, now: Time, utc_offset_s
     if !options.enabled || !failed || session.stop.is_some() || session.removed {
         return Plan::Close;
     }
-    let (category, line) = categorise(session, ended, last_lines);
+    let (category, saying) = categorise(session, ended, last_lines);
     match category {
         Category::CommandNotFound
         | Category::NotExecutable
@@ -55,8 +65,11 @@ pub fn plan(session: &Session, last_lines: Option<&str>, now: Time, utc_offset_s
         | Category::Authentication
         | Category::OtherLimit => Plan::Close,
         Category::MemoryLimit if !options.retry_memory => Plan::Close,
+        Category::RateLimit | Category::Quota if session.recovery.parks >= MOST_PARKS => {
+            Plan::Close
+        }
         Category::RateLimit | Category::Quota => {
-            Plan::Park(park(session, category, line, now, utc_offset_s))
+            Plan::Park(park(session, category, saying, now, utc_offset_s))
         }
         Category::Rebooted | Category::HolderLost if options.restore => {
             Plan::Retry(restore(session, ended, category, now))
@@ -64,6 +77,7 @@ pub fn plan(session: &Session, last_lines: Option<&str>, now: Time, utc_offset_s
         Category::Rebooted => Plan::Close,
         Category::Crash
         | Category::ExitCode
+        | Category::NotResumable
         | Category::Timeout
         | Category::MemoryLimit
         | Category::HolderLost
@@ -133,29 +147,36 @@ fn restore(session: &Session, ended: &Ended, category: Category, now: Time) -> R
 fn park(
     session: &Session,
     category: Category,
-    line: Option<String>,
+    saying: Option<Saying>,
     now: Time,
     utc_offset_s: i32,
 ) -> Parked {
-    let told = line.as_deref().and_then(|line| wait_time::read(line, now, utc_offset_s));
-    let wait = told.map_or(PARKED_MS, |until| until.millis_since(now)).min(LONGEST_PARK_MS);
+    let read = |text: &String| wait_time::read(text, now, utc_offset_s);
+    let told = saying.as_ref().and_then(|said| read(&said.line).or_else(|| read(&said.passage)));
+    let untold = (PARKED_MS << session.recovery.parks.min(MOST_PARKS)).min(LONGEST_UNTOLD_PARK_MS);
+    let wait = told.map_or(untold, |until| until.millis_since(now)).min(LONGEST_PARK_MS);
     // Everybody else was told the same moment.
-    let wait = jitter(session.id, session.attempt, wait.max(1_000), wait / 10 + 1_000);
+    let spread = (wait / 10 + 1_000).min(MOST_SPREAD_MS);
+    let wait = jitter(session.id, session.attempt, wait.max(1_000), spread);
     Parked {
         attempt: session.attempt + 1,
         category,
         until: now.plus_millis(wait),
-        reason: line.unwrap_or_else(|| "its exit code says so".to_owned()),
+        reason: saying.map_or_else(|| "its exit code says so".to_owned(), |said| said.line),
     }
 }
 
 /// Retries spent so far, and since when the recovery lasts: a healthy run begins both anew.
 fn budget(session: &Session, ended: &Ended, now: Time) -> (u32, Time) {
-    let healthy = session.ran_ms(ended.at) >= session.created.recovery.healthy_after_ms;
     match session.recovery.since {
-        Some(since) if !healthy => (session.recovery.spent, since),
+        Some(since) if !is_healthy(session, ended) => (session.recovery.spent, since),
         _ => (0, now),
     }
+}
+
+/// Whether the attempt that ended had run for long enough.
+fn is_healthy(session: &Session, ended: &Ended) -> bool {
+    session.ran_ms(ended.at) >= session.created.recovery.healthy_after_ms
 }
 
 fn delay(id: SessionId, attempt: u32, retry: u32, first_ms: u64, longest_ms: u64) -> u64 {

@@ -6,7 +6,8 @@ use wk_api::{Health, LargestProcess, Limit, Limits, Recording, SessionView};
 use wk_holder::{folder, gauge::Gauges, host};
 use wk_judges::health::{Reading, Trend};
 use wk_model::{
-    Ending, Life, LimitKind, Liveness, Session, SessionId, Time, TmuxPlace, Wait, WaitsFor,
+    Category, Ending, Life, LimitKind, Liveness, Recovering, Session, SessionId, Time, TmuxPlace,
+    Wait, WaitsFor,
 };
 
 use crate::{Sessions, whole::REST};
@@ -125,11 +126,17 @@ fn waits_for(session: &Session) -> Option<String> {
             WaitsFor::Breaker { template } => format!("an instance of {template} that works"),
         }),
         Life::Recovering { wait: Wait::Parked(parked), .. } => Some(parked.reason.clone()),
-        Life::Recovering { wait: Wait::Retry(retry), .. } => {
+        // What is restored spends no retry.
+        Life::Recovering { wait: Wait::Retry(retry), .. } if !is_restored(session, retry) => {
             Some(format!("retry {} of {}", retry.retry, retry.max_retries))
         }
         _ => None,
     }
+}
+
+fn is_restored(session: &Session, retry: &Recovering) -> bool {
+    let lost = matches!(retry.category, Category::Rebooted | Category::HolderLost);
+    lost && session.created.recovery.restore
 }
 
 /// Whether there was a recording that is not kept any more.
@@ -222,5 +229,57 @@ fn health(session: &Session, reading: Option<&Reading>) -> Health {
             comm: largest.comm.clone(),
             memory_bytes: largest.memory_bytes,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wk_model::{
+        BootId, Change, Created, Ended, Event, Moment, Outcome, RecoveryOptions, Seq, Source,
+    };
+
+    use super::*;
+
+    fn recovering(category: Category, restore: bool, max_retries: u32) -> Session {
+        let recovery = RecoveryOptions { restore, ..RecoveryOptions::default() };
+        let created = Created { recovery, ..Created::default() };
+        let at = Moment { time: Time::default(), boot: BootId::default(), boot_ns: 0 };
+        let creation = Event {
+            seq: Seq(1),
+            at,
+            recorded_at: at.time,
+            session_id: Some(SessionId::from_number(7)),
+            source: Source::daemon(),
+            source_seq: 1,
+            trace_parent: None,
+            change: Change::SessionCreated(Box::new(created)),
+        };
+        let retry = Recovering {
+            attempt: 2,
+            category,
+            retry: max_retries.min(1),
+            max_retries,
+            delay_ms: 0,
+            not_before: at.time,
+            since: at.time,
+        };
+        let (outcome, ending) = (Outcome::Failed, Ending::Rebooted);
+        let last = Ended { outcome, ending, limit: None, at: at.time };
+        let life = Life::Recovering { wait: Wait::Retry(retry), last };
+        Session { life, ..Session::create(&creation).unwrap() }
+    }
+
+    #[test]
+    fn what_is_restored_waits_for_no_retry() {
+        for (category, restore, max_retries, want) in [
+            (Category::Crash, false, 3, Some("retry 1 of 3")),
+            (Category::HolderLost, false, 3, Some("retry 1 of 3")),
+            (Category::Crash, true, 3, Some("retry 1 of 3")),
+            (Category::HolderLost, true, 3, None),
+            (Category::Rebooted, true, 0, None),
+        ] {
+            let shown = waits_for(&recovering(category, restore, max_retries));
+            assert_eq!(shown.as_deref(), want, "{category:?} {restore}");
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Why: the word that rules and commands are told for it.
 
 use wk_journal::Journal;
-use wk_model::{Category, Change, Ended, Ending, Event, Life, Outcome, Session};
+use wk_model::{Category, Change, Ended, Event, Life, Outcome, Session};
 use wk_policies::recovery::categorise;
 
 /// Every word there is.
-pub const CAUSES: [&str; 15] = [
+pub const CAUSES: [&str; 16] = [
     "completed",
     "command_not_found",
     "not_executable",
@@ -15,6 +15,7 @@ pub const CAUSES: [&str; 15] = [
     "quota",
     "crash",
     "exit_code",
+    "not_resumable",
     "timeout",
     "memory_limit",
     "other_limit",
@@ -46,12 +47,8 @@ fn of_end(journal: &Journal, session: &Session, ended: &Ended) -> &'static str {
     if ended.outcome == Outcome::Completed {
         return "completed";
     }
-    let lines = match ended.ending {
-        Ending::Exited { .. } if !session.created.recovery.patterns.is_empty() => {
-            last_lines(journal, session)
-        }
-        _ => None,
-    };
+    let asks = !session.created.recovery.patterns.is_empty();
+    let lines = asks.then(|| last_lines(journal, session)).flatten();
     word(categorise(session, ended, lines.as_deref()).0)
 }
 
@@ -74,6 +71,7 @@ fn word(category: Category) -> &'static str {
         Category::Quota => "quota",
         Category::Crash => "crash",
         Category::ExitCode => "exit_code",
+        Category::NotResumable => "not_resumable",
         Category::Timeout => "timeout",
         Category::MemoryLimit => "memory_limit",
         Category::OtherLimit => "other_limit",

@@ -34,10 +34,11 @@ fn describe_one(pid: u32) -> Option<Orphan> {
     Some(Orphan { process, comm: stat.comm, command, signal: None })
 }
 
-/// Finds processes of this user that carry the session's id in their environment.
+/// Finds processes of this user that carry the session's id in their environment, and name no
+/// attempt behind `last`: an earlier daemon may just have started the next one.
 ///
 /// Weaker than a cgroup leaf: a process may have changed its environment.
-pub fn with_session_id(session_id: SessionId) -> io::Result<Vec<u32>> {
+pub fn of_attempts(session_id: SessionId, last: u32) -> io::Result<Vec<u32>> {
     let wanted = format!("WK_SESSION_ID={session_id}");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -45,7 +46,11 @@ pub fn with_session_id(session_id: SessionId) -> io::Result<Vec<u32>> {
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // Gone, or not ours to read.
         let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { continue };
-        if environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()) {
+        let mut entries = environment.split(|byte| *byte == 0);
+        let is_its = entries.clone().any(|entry| entry == wanted.as_bytes());
+        let attempt = entries.find_map(|entry| entry.strip_prefix(b"WK_ATTEMPT="));
+        let attempt = attempt.and_then(|text| std::str::from_utf8(text).ok()?.parse::<u32>().ok());
+        if is_its && attempt.is_none_or(|attempt| attempt <= last) {
             found.push(pid);
         }
     }
@@ -107,6 +112,7 @@ mod tests {
         let mut child = Command::new("sh")
             .args(["-c", "echo ready; read line", "sh", "--password=correct-horse-battery"])
             .env("WK_SESSION_ID", session_id.as_str())
+            .env("WK_ATTEMPT", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -114,7 +120,8 @@ mod tests {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
 
-        let found = with_session_id(session_id).unwrap();
+        assert!(of_attempts(session_id, 1).unwrap().is_empty(), "a later attempt's");
+        let found = of_attempts(session_id, 2).unwrap();
 
         assert_eq!(found, [child.id()]);
         let carriers = carriers().unwrap();

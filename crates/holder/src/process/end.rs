@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use wk_holder::protocol::Ended;
-use wk_model::{AttemptExited, Change, Ending, HolderUsage};
+use wk_model::{AttemptExited, Change, Ending, HolderUsage, LimitKind};
 use wk_recording::Stream;
 
 use super::{
@@ -110,7 +110,7 @@ impl Holder {
             ending: ending.clone(),
             limit,
             usage,
-            last_lines: self.last_lines(ending),
+            last_lines: self.last_lines(ending, limit),
         };
         let now = Instant::now();
         if self.feeder_cut && !self.clients.feed.is_owed() {
@@ -202,9 +202,22 @@ impl Holder {
     }
 
     /// What it said last, where that may tell why it ended.
-    fn last_lines(&mut self, ending: &Ending) -> Option<String> {
-        let wanted = self.recorded && *ending != Ending::Exited { code: 0 };
-        wanted.then(|| last_lines::of(&self.output.view.lines())).flatten()
+    fn last_lines(&mut self, ending: &Ending, limit: Option<LimitKind>) -> Option<String> {
+        if *ending == (Ending::Exited { code: 0 }) && limit.is_none() {
+            return None;
+        }
+        let shown = self.shown();
+        let before = self.stop.as_mut().and_then(|stop| stop.shown.take());
+        let is_there = |line: &str| shown.as_ref().is_some_and(|shown| shown.contains(line));
+        match before {
+            Some(before) if !before.lines().next_back().is_some_and(is_there) => Some(before),
+            _ => shown,
+        }
+    }
+
+    /// The last lines as they are now, where they may be kept.
+    pub(crate) fn shown(&mut self) -> Option<String> {
+        self.recorded.then(|| last_lines::of(&self.output.view.lines())).flatten()
     }
 
     fn tell_exit(&mut self, now: Instant) {

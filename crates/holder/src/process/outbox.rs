@@ -53,13 +53,10 @@ impl Outbox {
     /// Claims an attempt: only one holder ever can.
     pub(crate) fn claim(folder: &Path, attempt: u32) -> Result<Self, ClaimError> {
         let path = folder::record(folder, attempt);
-        let record = create(&path).map_err(|source| match source.kind() {
+        let record = create_held(&path).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => ClaimError::Claimed(attempt),
             _ => ClaimError::Claim { attempt, source },
         })?;
-        // Says for as long as this holder lives that somebody has the attempt. Nobody else does
-        // more than look at it, so it cannot be taken already.
-        let _ = flock(&record, FlockOperation::NonBlockingLockExclusive);
         if let Err(source) = reserve_exit(&folder::exit_reserved(folder, attempt)) {
             // Nothing has run: the attempt may be claimed again when there is room.
             let _ = fs::remove_file(folder::exit_reserved(folder, attempt));
@@ -133,6 +130,32 @@ impl Outbox {
     }
 }
 
+/// Makes a record with a lock on it, which says for as long as this holder lives that somebody
+/// has the attempt.
+///
+/// It is locked before it has its name: whoever found it without a lock would take the holder
+/// for dead, and even to look for one would keep it from being taken.
+fn create_held(path: &Path) -> io::Result<File> {
+    let own = path.with_extension(format!("claim-{}", std::process::id()));
+    // A holder that was killed here had the same number.
+    let _ = fs::remove_file(&own);
+    let record = create_locked(&own)?;
+    let named = fs::hard_link(&own, path);
+    let _ = fs::remove_file(&own);
+    match named {
+        Ok(()) => Ok(record),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // A file system without second names.
+        Err(_) => create_locked(path),
+    }
+}
+
+fn create_locked(path: &Path) -> io::Result<File> {
+    let file = create(path)?;
+    let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+    Ok(file)
+}
+
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
@@ -161,6 +184,24 @@ mod tests {
         let again = Outbox::claim(dir.path(), 1);
         assert!(matches!(again, Err(ClaimError::Claimed(1))));
         Outbox::claim(dir.path(), 2).unwrap();
+    }
+
+    #[test]
+    fn a_claim_is_held_as_soon_as_it_can_be_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        for attempt in 1..=200 {
+            let (folder, path) = (dir.path(), folder::record(dir.path(), attempt));
+            std::thread::scope(|scope| {
+                let looks = scope.spawn(|| {
+                    while !path.exists() {}
+                    record::is_held(folder, attempt)
+                });
+                let _claim = Outbox::claim(folder, attempt).unwrap();
+                assert!(looks.join().unwrap(), "attempt {attempt}");
+            });
+        }
+        let left = |entry: fs::DirEntry| entry.file_name().to_string_lossy().contains("claim");
+        assert!(!fs::read_dir(dir.path()).unwrap().map(Result::unwrap).any(left));
     }
 
     #[test]

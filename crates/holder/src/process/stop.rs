@@ -18,6 +18,9 @@ pub(crate) struct Stop {
     kill_at: Instant,
     /// The limit that asked, if none of the clients did.
     pub(crate) limit: Option<LimitKind>,
+    /// What was on the screen of a command that had come to nothing: the command may well take
+    /// it away when it is asked to end.
+    pub(crate) shown: Option<String>,
 }
 
 impl Stop {
@@ -43,7 +46,9 @@ impl Holder {
         match &mut self.stop {
             Some(stop) => stop.kill_at = stop.kill_at.min(kill_at),
             None => {
-                self.stop = Some(Stop { kill_at, limit });
+                let idle = matches!(limit, Some(LimitKind::Time | LimitKind::Idle));
+                let shown = if idle { self.shown() } else { None };
+                self.stop = Some(Stop { kill_at, limit, shown });
                 let has_terminal = self.child.as_ref().is_some_and(Child::has_terminal);
                 self.tree.terminate(has_terminal);
             }

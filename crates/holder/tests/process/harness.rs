@@ -100,6 +100,7 @@ impl Place {
             previous_exit: None,
             environment: Vec::new(),
             working_directory: None,
+            afresh: false,
         }
     }
 

@@ -2,23 +2,38 @@
 
 use wk_model::FailurePattern;
 
-/// Whether an end fits; the inner value is the line that did, newest first.
+/// Where the last screen says what a pattern looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saying {
+    /// The line that fits.
+    pub line: String,
+    /// The same and what stands below it: a narrow terminal breaks a long message.
+    pub passage: String,
+}
+
+/// Lines that one message may take.
+const LINES: usize = 4;
+
+/// Whether an end fits; the inner value is where the screen says so, the newest line first.
 ///
-/// A pattern that asks for nothing fits nothing.
+/// A pattern that asks for nothing fits nothing. `code` is none where the end was not the
+/// command's own.
 pub(super) fn find(
     pattern: &FailurePattern,
-    code: i32,
+    code: Option<i32>,
     last_lines: &str,
-) -> Option<Option<String>> {
-    if pattern.exit_code.is_some_and(|wanted| wanted != code) {
+) -> Option<Option<Saying>> {
+    if pattern.exit_code.is_some_and(|wanted| Some(wanted) != code) {
         return None;
     }
     match &pattern.screen {
         None => pattern.exit_code.map(|_| None),
         Some(wanted) => {
             let wanted = wanted.to_lowercase();
-            let line = last_lines.lines().rev().find(|line| fits(&wanted, &line.to_lowercase()))?;
-            Some(Some(line.trim().to_owned()))
+            let lines: Vec<&str> = last_lines.lines().map(str::trim).collect();
+            let at = lines.iter().rposition(|line| fits(&wanted, &line.to_lowercase()))?;
+            let below = &lines[at..lines.len().min(at + LINES)];
+            Some(Some(Saying { line: lines[at].to_owned(), passage: below.join(" ") }))
         }
     }
 }
@@ -59,10 +74,12 @@ mod tests {
             ("both must fit", Some(7), Some("nothing like it"), false),
             ("nothing asked, nothing found", None, None, false),
         ] {
-            let found = find(&pattern(exit_code, wanted), 7, screen);
+            let found = find(&pattern(exit_code, wanted), Some(7), screen);
             assert_eq!(found.is_some(), fits, "{case}");
         }
-        let line = find(&pattern(None, Some("limit")), 1, screen).unwrap();
-        assert_eq!(line.as_deref(), Some("Usage Limit reached: try again in 5m"));
+        assert_eq!(find(&pattern(Some(7), Some("limit")), None, screen), None, "no code at all");
+        let saying = find(&pattern(None, Some("limit")), None, screen).unwrap().unwrap();
+        assert_eq!(saying.line, "Usage Limit reached: try again in 5m");
+        assert_eq!(saying.passage, "Usage Limit reached: try again in 5m $");
     }
 }

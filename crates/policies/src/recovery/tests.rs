@@ -162,6 +162,146 @@ fn a_rate_limit_parks_and_spends_nothing() {
     assert_eq!((parking.recovery.spent, parking.recovery.total), (0, 1));
 }
 
+fn pattern(category: Category, screen: &str) -> FailurePattern {
+    FailurePattern { category, exit_code: None, screen: Some(screen.to_owned()) }
+}
+
+/// The plan for an attempt that was ended so, and showed this.
+fn ended_at(screen: &str, ending: Ending, limit: Option<LimitKind>) -> Option<Category> {
+    let patterns = vec![
+        pattern(Category::RateLimit, "rate limit"),
+        pattern(Category::Quota, "usage limit"),
+        pattern(Category::Authentication, "please log in"),
+        pattern(Category::ExitCode, "panicked"),
+        FailurePattern { category: Category::RateLimit, exit_code: Some(75), screen: None },
+    ];
+    let mut session = created(RecoveryOptions { patterns, ..retries(1) });
+    session.apply(&event(1, started(1))).unwrap();
+    session.apply(&event(2, exited(1, ending, limit))).unwrap();
+    category(&plan(&session, Some(screen), START, 0))
+}
+
+#[test]
+fn who_waits_at_a_limit_screen_is_parked_whoever_ended_it() {
+    let term = Ending::Signaled { signal: 15, core_dumped: false };
+    let code = |code| Ending::Exited { code };
+    for (case, screen, ending, limit, want) in [
+        ("by its code", "rate limit", THREE, None, Some(Category::RateLimit)),
+        ("by a signal", "rate limit", term.clone(), None, Some(Category::RateLimit)),
+        (
+            "by the idle limit",
+            "usage limit",
+            term.clone(),
+            Some(LimitKind::Idle),
+            Some(Category::Quota),
+        ),
+        (
+            "by the time limit, which it obeys",
+            "usage limit",
+            code(0),
+            Some(LimitKind::Time),
+            Some(Category::Quota),
+        ),
+        (
+            "who must log in is not retried",
+            "Please log in",
+            term.clone(),
+            Some(LimitKind::Idle),
+            None,
+        ),
+        ("but not by its memory", "rate limit", term.clone(), Some(LimitKind::Memory), None),
+        (
+            "nor by the CPU it used",
+            "rate limit",
+            term.clone(),
+            Some(LimitKind::CpuTime),
+            Some(Category::Timeout),
+        ),
+        (
+            "nothing of the sort",
+            "hello",
+            term.clone(),
+            Some(LimitKind::Idle),
+            Some(Category::Timeout),
+        ),
+        ("a crash is no wait", "panicked", SEGV, None, Some(Category::Crash)),
+        (
+            "the code that a limit left behind says nothing",
+            "hello",
+            code(75),
+            Some(LimitKind::Time),
+            Some(Category::Timeout),
+        ),
+        ("its own code does", "hello", code(75), None, Some(Category::RateLimit)),
+        (
+            "a lost holder shows nothing",
+            "rate limit",
+            Ending::HolderLost,
+            None,
+            Some(Category::HolderLost),
+        ),
+    ] {
+        assert_eq!(ended_at(screen, ending, limit), want, "{case}");
+    }
+}
+
+/// Parks a session again and again, each attempt running for `ran` milliseconds.
+fn parks(screen: &str, ran: u64, at_most: usize) -> Vec<u64> {
+    let patterns = vec![pattern(Category::RateLimit, "429")];
+    let mut session = created(RecoveryOptions { patterns, ..retries(0) });
+    let (mut now, mut all) = (1, Vec::new());
+    loop {
+        run(&mut session, now, now + ran, THREE);
+        now += ran;
+        match plan(&session, Some(screen), START.plus_millis(now), 0) {
+            Plan::Park(parked) if all.len() < at_most => {
+                let waits = parked.until.millis_since(START.plus_millis(now));
+                all.push(waits);
+                now += waits;
+                session.apply(&event(now, Change::SessionParked(parked))).unwrap();
+            }
+            _ => return all,
+        }
+    }
+}
+
+#[test]
+fn nothing_is_parked_for_ever() {
+    const MINUTE: u64 = 60_000;
+    let waits = parks("429", 10, 1000);
+    assert_eq!(waits.len(), 20);
+    for (wait, minutes) in waits.iter().zip([5, 10, 20, 40, 60, 60, 60]) {
+        assert!((minutes * MINUTE..=(minutes + 1) * MINUTE).contains(wait), "{waits:?}");
+    }
+    assert_eq!(parks("429: try again in 10s", 10, 1000).len(), 20);
+    assert_eq!(parks("429", MINUTE, 50).len(), 50, "healthy runs between");
+}
+
+#[test]
+fn a_long_wait_is_hardly_longer_than_it_has_to_be() {
+    let waits = parks("429: try again in 5 days", 10, 1);
+    assert!((432_000_000..=432_060_000).contains(&waits[0]), "{waits:?}");
+    // A narrow terminal breaks the line.
+    let broken = parks("429: usage limit. Upgrade or try\n  again in 2 hours.", 10, 1);
+    assert!((7_200_000..=7_260_000).contains(&broken[0]), "{broken:?}");
+}
+
+#[test]
+fn what_cannot_be_resumed_is_begun_anew() {
+    let patterns = vec![pattern(Category::NotResumable, "no conversation found")];
+    let mut session = created(RecoveryOptions { patterns, ..retries(5) });
+    let told = |session: &Session| plan(session, Some("No conversation found"), START, 0);
+    run(&mut session, 1, 2, THREE);
+    assert_eq!(category(&told(&session)), Some(Category::ExitCode), "the first resumes nothing");
+    let Plan::Retry(retry) = told(&session) else { panic!("no retry") };
+    session.apply(&event(3, Change::SessionRecovering(retry))).unwrap();
+    let mut long = session.clone();
+    run(&mut session, 4, 5, THREE);
+    assert_eq!(category(&told(&session)), Some(Category::NotResumable));
+    run(&mut long, 4, 90_000, THREE);
+    assert_eq!(category(&told(&long)), Some(Category::ExitCode), "it ran on something");
+}
+
 /// Lets a session fail again and again, each attempt running for `ran` milliseconds.
 fn exhaust(options: RecoveryOptions, ran: u64, at_most: usize) -> Vec<Recovering> {
     let mut session = created(options);

@@ -3,6 +3,8 @@
 //! Messages of programs are for people and change with every release, so anything that does
 //! not read is none: the caller then waits as long as it thinks right.
 
+mod calendar;
+
 use wk_model::Time;
 
 const SECOND: u64 = 1_000;
@@ -18,13 +20,13 @@ const EPOCH_SECONDS: std::ops::Range<u64> = 1_500_000_000..5_000_000_000;
 pub(super) fn read(line: &str, now: Time, utc_offset_s: i32) -> Option<Time> {
     let line = line.to_lowercase();
     let words: Vec<&str> = line
-        .split(|c: char| c.is_whitespace() || matches!(c, '|' | ',' | ';' | '(' | ')' | '"' | '='))
+        .split(|c: char| c.is_whitespace() || "|,;()\"=·".contains(c))
         .map(|word| word.trim_end_matches(['.', '!', ':']))
         .filter(|word| !word.is_empty())
         .collect();
     moment(&words)
         .or_else(|| length(&words).map(|ms| now.plus_millis(ms)))
-        .or_else(|| time_of_day(&words, now, utc_offset_s))
+        .or_else(|| calendar::appointment(&words, now, utc_offset_s))
         .filter(|until| *until > now)
 }
 
@@ -87,41 +89,6 @@ fn unit(name: &str) -> Option<u64> {
     })
 }
 
-/// `resets 3pm`, `resets at 10:30am`, `reset at 15:00 (UTC)`: the next such moment.
-fn time_of_day(words: &[&str], now: Time, utc_offset_s: i32) -> Option<Time> {
-    let at = words.iter().position(|word| matches!(*word, "reset" | "resets" | "at" | "until"))?;
-    let told = words[at + 1..].iter().take(2).find_map(|word| clock(word))?;
-    let offset_s = if words.contains(&"utc") { 0 } else { i64::from(utc_offset_s) };
-    let local_ms = now.as_millis() + offset_s * 1_000;
-    let day = local_ms.div_euclid(DAY as i64) * DAY as i64;
-    let today = day + told as i64;
-    let next = if today > local_ms { today } else { today + DAY as i64 };
-    Some(Time::from_millis(next - offset_s * 1_000))
-}
-
-/// Milliseconds after midnight.
-fn clock(word: &str) -> Option<u64> {
-    let (digits, afternoon) = match word.strip_suffix("pm") {
-        Some(rest) => (rest, Some(true)),
-        None => match word.strip_suffix("am") {
-            Some(rest) => (rest, Some(false)),
-            None => (word, None),
-        },
-    };
-    let (hour, minute) = digits.split_once(':').unwrap_or((digits, "0"));
-    // A bare number is no time of day.
-    if afternoon.is_none() && !digits.contains(':') {
-        return None;
-    }
-    let (hour, minute) = (hour.parse::<u64>().ok()?, minute.parse::<u64>().ok()?);
-    let hour = match afternoon {
-        Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + if afternoon { 12 } else { 0 },
-        None if hour < 24 => hour,
-        _ => return None,
-    };
-    (minute < 60).then_some(hour * HOUR + minute * MINUTE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +117,30 @@ mod tests {
             ("limit reached, resets at 10:30am", Some("2026-11-21T09:30:00.000Z")),
             ("resets at 14:15", Some("2026-11-20T13:15:00.000Z")),
             ("resets 12am", Some("2026-11-20T23:00:00.000Z")),
+            // As Claude Code says it.
+            ("You've hit your session limit · resets 3:45pm", Some("2026-11-20T14:45:00.000Z")),
+            ("5-hour limit reached ∙ resets 3 PM", Some("2026-11-20T14:00:00.000Z")),
+            ("hit your limit · resets 6pm (Europe/Dublin)", Some("2026-11-20T17:00:00.000Z")),
+            ("weekly limit · resets Nov 25 at 1pm (Europe/Oslo)", Some("2026-11-25T12:00:00.000Z")),
+            ("weekly limit · resets Nov 25, 5am (UTC)", Some("2026-11-25T05:00:00.000Z")),
+            ("weekly limit · resets Mon 12:00am", Some("2026-11-22T23:00:00.000Z")),
+            ("weekly limit · resets Friday 10am", Some("2026-11-27T09:00:00.000Z")),
+            // As Codex says it.
+            ("hit your usage limit. Try again at 3:45 PM.", Some("2026-11-20T14:45:00.000Z")),
+            ("or try again at 9:05 AM.", Some("2026-11-21T08:05:00.000Z")),
+            ("try again at Nov 25th, 2026 3:45 PM.", Some("2026-11-25T14:45:00.000Z")),
+            ("try again at Dec 1st, 2026 12:55 AM.", Some("2026-11-30T23:55:00.000Z")),
+            ("try again in 4 days 3 hours.", Some("2026-11-24T15:00:00.000Z")),
+            // As Gemini CLI says it.
+            ("Your quota will reset after 5h12m30s.", Some("2026-11-20T17:12:30.000Z")),
+            // Written otherwise.
+            ("stopped at line 3, resets at 3 p.m.", Some("2026-11-20T14:00:00.000Z")),
+            ("resets January 2 at 15:00", Some("2027-01-02T14:00:00.000Z")),
+            ("resets Nov 20, 11am", None),
+            ("resets Nov 31, 11am", None),
+            ("try again at Nov 25th, 2026", None),
+            ("resets 13 PM", None),
+            ("resets 3", None),
             ("in 5 apples", None),
             ("error at 7", None),
             ("resets at 25:00", None),
@@ -163,7 +154,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_message_is_too_strange(line in ".{0,200}", offset in -50_000..50_000_i32) {
+        fn no_message_is_too_strange(
+            line in "(.{0,60}|(resets|at|[a-z]{3}|[0-9]{1,4}|[0-9]:[0-9]{2}|[ap]m|,)( |th ))*",
+            offset in -50_000..50_000_i32,
+        ) {
             if let Some(until) = read(&line, NOON, offset) {
                 proptest::prop_assert!(until > NOON);
             }

@@ -83,6 +83,13 @@ pub(crate) fn apply(
     faults
 }
 
+/// Where the text has a key of a section.
+pub(super) fn place(text: &str, section: &str, key: &str) -> Option<Range<usize>> {
+    let table = DeTable::parse(text).ok()?;
+    let DeValue::Table(keys) = table.get_ref().get(section)?.get_ref() else { return None };
+    keys.iter().find(|(name, _)| name.get_ref() == key).map(|(name, _)| name.span())
+}
+
 fn sections() -> impl Iterator<Item = &'static str> + Clone {
     let first_of_section =
         |index: usize| index == 0 || KEYS[index - 1].section != KEYS[index].section;

@@ -14,6 +14,8 @@ use crate::{
 
 /// Looks at a session are not closer together.
 pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// Who retries more often never gives up.
+pub(crate) const MAX_RETRIES: u32 = 1000;
 /// No program starts in less.
 pub(crate) const LEAST_MEMORY: u64 = 1 << 20;
 
@@ -58,7 +60,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: "session",
         name: "retries",
-        set: |settings, raw| put(&mut settings.session.retries, count(raw)),
+        set: |settings, raw| put(&mut settings.session.retries, retries(raw)),
         show: |settings| settings.session.retries.to_string(),
     },
     Key {
@@ -178,7 +180,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         section: "log",
         name: "backups",
-        set: |settings, raw| put(&mut settings.log.backups, count(raw)),
+        set: |settings, raw| put(&mut settings.log.backups, count_to(raw, 1000)),
         show: |settings| settings.log.backups.to_string(),
     },
     Key {
@@ -528,8 +530,8 @@ fn payload_size(raw: Raw<'_>) -> Result<u64, String> {
     }
 }
 
-pub(super) fn count(raw: Raw<'_>) -> Result<u32, String> {
-    count_to(raw, 1000)
+pub(super) fn retries(raw: Raw<'_>) -> Result<u32, String> {
+    count_to(raw, MAX_RETRIES)
 }
 
 fn count_to(raw: Raw<'_>, most: u32) -> Result<u32, String> {

@@ -10,9 +10,11 @@ use std::{
 
 use super::{
     ConfigError, Settings,
+    contradiction::{self, Contradiction, Whose},
     fault::Fault,
     file,
     key::{KEYS, Raw},
+    template,
 };
 
 /// A longer file is no configuration.
@@ -57,11 +59,15 @@ pub(crate) fn load(
 ) -> Result<Loaded, ConfigError> {
     let mut loaded = Loaded { settings: Settings::default(), origins: BTreeMap::new() };
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let mut faults = match read(path).map_err(unreadable)? {
-        Some(bytes) => apply_file(&bytes, path, &mut loaded),
-        None => Vec::new(),
-    };
+    let bytes = read(path).map_err(unreadable)?.unwrap_or_default();
+    let mut faults = apply_file(&bytes, path, &mut loaded);
     faults.extend(apply_variables(env, &mut loaded));
+    // What could not be read may be what the rest does not fit.
+    if faults.is_empty() {
+        let text = String::from_utf8_lossy(&bytes);
+        let contradictions = contradiction::all(&loaded.settings);
+        faults.extend(contradictions.into_iter().map(|found| placed(found, path, &text, &loaded)));
+    }
     if faults.is_empty() { Ok(loaded) } else { Err(ConfigError::Faults(faults)) }
 }
 
@@ -91,6 +97,28 @@ fn apply_file(bytes: &[u8], path: &Path, loaded: &mut Loaded) -> Vec<Fault> {
     file::apply(text, path, settings, |key| {
         origins.insert(key.path(), Origin::File(path.to_owned()));
     })
+}
+
+/// A contradiction at the place, in the last layer, that made it one.
+fn placed(found: Contradiction, path: &Path, text: &str, loaded: &Loaded) -> Fault {
+    let Contradiction { whose, message } = found;
+    let (section, key) = match &whose {
+        Whose::Template(name) => (template::SECTION, name.as_str()),
+        Whose::Keys(section, keys) => {
+            let origin = |key: &&str| loaded.origin(&format!("{section}.{key}"));
+            let variables = keys.iter().find_map(|key| match origin(key) {
+                Origin::Variable(name) => Some(name),
+                _ => None,
+            });
+            if let Some(name) = variables {
+                return Fault::Variable { name: format!("{name}:"), message };
+            }
+            let written = keys.iter().find(|key| *origin(key) != Origin::Default);
+            (*section, *written.unwrap_or(&keys[0]))
+        }
+    };
+    let span = file::place(text, section, key).unwrap_or(0..0);
+    Fault::at(path.to_owned(), text, &span, message)
 }
 
 fn apply_variables(env: impl Fn(&str) -> Option<OsString>, loaded: &mut Loaded) -> Vec<Fault> {
@@ -226,6 +254,51 @@ mod tests {
         ] {
             assert!(complaint(text).contains(want), "{text}\n{}", complaint(text));
         }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_told_before_anything_runs() {
+        for (text, want) in [
+            (
+                "[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m30s\"",
+                "2:1: session.retry_delay: no retry would ever start: its delay of 10m is longer \
+                 than the recovery deadline of 1m30s",
+            ),
+            (
+                "[session]\nrecovery_deadline = \"1s\"",
+                "2:1: session.retry_delay: no retry would ever start: its delay of 2s",
+            ),
+            (
+                "[template.x]\nlimits = { timeout = \"5m\", idle_timeout = \"10m\" }",
+                "1:11: template.x: an idle limit of 10m is never reached before the time limit \
+                 of 5m",
+            ),
+            (
+                "[template.a]\nlimits.timeout = \"5m\"\n[template.b]\nextends = \"a\"\n\
+                 limits.idle_timeout = \"5m\"",
+                "3:11: template.b: an idle limit of 5m",
+            ),
+            (
+                "[template.claude]\nretry_delay = \"1h\"",
+                "1:11: template.claude: no retry would ever start: its delay of 1h is longer than \
+                 the recovery deadline of 30m",
+            ),
+        ] {
+            assert!(complaint(text).contains(want), "{text}\n{}", complaint(text));
+        }
+        for text in [
+            "[session]\ntimeout = \"5m\"\nidle_timeout = \"10m\"",
+            "[template.x]\nretries = 0\nretry_delay = \"1h\"",
+            "[template.x]\nrecovery_deadline = \"none\"\nretry_delay = \"1h\"",
+            "[template.x]\nlimits = { timeout = \"10m\", idle_timeout = \"5m\" }",
+        ] {
+            assert!(load_text(text.as_bytes(), &[]).is_ok(), "{text}");
+        }
+        let variables = [("WK_SESSION_RECOVERY_DEADLINE", "1m")];
+        let text = b"[session]\nretry_delay = \"10m\"";
+        let error = load_text(text, &variables).unwrap_err().to_string();
+        assert!(error.starts_with("WK_SESSION_RECOVERY_DEADLINE: session.retry_delay"), "{error}");
+        assert!(load_text(text, &[("WK_SESSION_RECOVERY_DEADLINE", "1h")]).is_ok());
     }
 
     #[test]

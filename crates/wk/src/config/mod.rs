@@ -4,6 +4,7 @@
 //! belong to the verbs. Settings are taken as a whole or not at all: what is unknown or
 //! cannot be read is an error that names the file, the line and the column.
 
+pub(crate) mod contradiction;
 mod fault;
 mod file;
 mod key;
@@ -16,7 +17,7 @@ pub(crate) mod template;
 mod value;
 
 pub(crate) use fault::ConfigError;
-pub(crate) use key::{KEYS, LEAST_MEMORY, MIN_INTERVAL};
+pub(crate) use key::{KEYS, LEAST_MEMORY, MAX_RETRIES, MIN_INTERVAL};
 pub(crate) use load::{Loaded, load};
 pub(crate) use settings::{CleanupSettings, LogFormat, Repair, Settings, WitnessStart};
 pub(crate) use template::Template;

@@ -36,7 +36,10 @@ use super::{
     resolve::{resolve, uuid},
     working_directory,
 };
-use crate::config::{MIN_INTERVAL, Settings};
+use crate::{
+    config::{MAX_RETRIES, MIN_INTERVAL, Settings, contradiction},
+    text::span,
+};
 
 /// What the journal knows of a session's creation, kept in its folder too: a journal that was
 /// lost is made again from these.
@@ -176,11 +179,13 @@ pub(super) struct Start {
     pub(super) attach_wait_ms: u64,
     /// How the attempt before ended, as a shell would say it.
     pub(super) previous_exit: Option<i32>,
+    /// Whether it begins anew, though it is not the first: there is nothing to resume.
+    pub(super) afresh: bool,
 }
 
 impl Start {
     pub(super) fn first(attach_wait_ms: u64) -> Self {
-        Self { attempt: 1, attach_wait_ms, previous_exit: None }
+        Self { attempt: 1, attach_wait_ms, previous_exit: None, afresh: false }
     }
 }
 
@@ -190,7 +195,7 @@ pub(super) async fn start(
     session_id: SessionId,
     start: Start,
 ) -> Result<(), Problem> {
-    let Start { attempt, attach_wait_ms, previous_exit } = start;
+    let Start { attempt, attach_wait_ms, previous_exit, afresh } = start;
     let session_folder = core.folder(session_id);
     let socket = core.places.holder_socket(session_id.as_str(), attempt);
     let leaf = core.cgroups.as_ref().and_then(|cgroups| {
@@ -215,6 +220,7 @@ pub(super) async fn start(
         previous_exit,
         environment: overlay.environment,
         working_directory: overlay.working_directory,
+        afresh,
     };
     let launched = match launch(&core.holder, order).await {
         Ok(launched) => launched,
@@ -420,14 +426,15 @@ fn recovery(request: &CreateSession, settings: &Settings) -> RecoveryOptions {
 fn keep_descendants(request: &CreateSession, settings: &Settings) -> Result<bool, Problem> {
     let recovery = recovery(request, settings);
     let recovers = recovery.enabled && (recovery.retries > 0 || recovery.restore);
-    if let Some(deadline_ms) = recovery.deadline_ms.filter(|_| recovery.retries > 0)
-        && recovery.delay_ms > deadline_ms
+    if recovery.retries > MAX_RETRIES {
+        let detail = format!("`recovery.retries` must be between 0 and {MAX_RETRIES}");
+        return Err(bad_request(detail));
+    }
+    let (delay, deadline) = (Duration::from_millis(recovery.delay_ms), recovery.deadline_ms);
+    if recovery.retries > 0
+        && let Some(detail) = contradiction::retries(delay, deadline.map(Duration::from_millis))
     {
-        return Err(bad_request(format!(
-            "no retry would ever start: its delay ({} ms) is longer than the recovery deadline \
-             ({deadline_ms} ms)",
-            recovery.delay_ms
-        )));
+        return Err(bad_request(detail));
     }
     match request.keep_descendants {
         Some(true) if recovers && request.recovery != RecoveryRequest::default() => {
@@ -540,12 +547,15 @@ fn created(
 
 /// A client may ask for what no setting allows.
 fn health(request: &CreateSession) -> Result<HealthOptions, Problem> {
-    let least = crate::text::span::millis(MIN_INTERVAL);
-    match request.health.interval_ms {
-        Some(interval) if interval < least => {
-            Err(bad_request(format!("`health.interval_ms` must be at least {least}")))
+    let least = span::millis(MIN_INTERVAL);
+    match request.health {
+        HealthOptions { interval_ms: Some(interval @ 1..), .. } if interval < least => Err(
+            bad_request(format!("`health.interval_ms` must be at least {least}, or 0 for none")),
+        ),
+        HealthOptions { hung_after_ms: Some(0), .. } => {
+            Err(bad_request("`health.hung_after_ms` must be at least 1"))
         }
-        _ => Ok(request.health),
+        health => Ok(health),
     }
 }
 

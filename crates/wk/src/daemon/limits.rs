@@ -7,7 +7,7 @@ use wk_model::Limits;
 use wk_server::bad_request;
 
 use crate::{
-    config::{LEAST_MEMORY, Settings},
+    config::{LEAST_MEMORY, Settings, contradiction},
     text::{bytes, span},
 };
 
@@ -33,15 +33,10 @@ pub(super) fn wanted(request: &CreateSession, settings: &Settings) -> Result<Lim
     // By its settings a session may well have one that it never meets; who asks for both of
     // them has mistaken one for the other.
     if let (Some(idle @ 1..), Some(time @ 1..)) = (request.idle_timeout_ms, request.timeout_ms)
-        && idle >= time
+        && let Some(detail) =
+            contradiction::limits(Duration::from_millis(idle), Duration::from_millis(time))
     {
-        let text = |ms| span::exact(Duration::from_millis(ms));
-        return Err(bad_request(format!(
-            "an idle limit of {} is never reached before the time limit of {}: make it shorter, \
-             or leave it out",
-            text(idle),
-            text(time)
-        )));
+        return Err(bad_request(detail));
     }
     Ok(limits)
 }

@@ -17,7 +17,7 @@ use wk_sources::{
     cgroup,
     folder_watch::FolderWatch,
     holders::ConnectError,
-    leftovers::{describe, with_session_id},
+    leftovers::{describe, of_attempts},
     process_watch::ProcessWatch,
 };
 
@@ -110,7 +110,7 @@ pub(super) async fn end(
     ending: Ending,
 ) -> Result<(), JournalError> {
     let leftovers = match ending {
-        Ending::HolderLost => leftovers(core, session_id).await,
+        Ending::HolderLost => leftovers(core, session_id, attempt).await,
         _ => Vec::new(),
     };
     let usage = HolderUsage::default();
@@ -133,11 +133,11 @@ pub(super) async fn end(
 }
 
 /// Processes that outlived a killed holder: ended with the leaf they are in, else reported.
-async fn leftovers(core: &Core, session_id: SessionId) -> Vec<Change> {
+async fn leftovers(core: &Core, session_id: SessionId, attempt: u32) -> Vec<Change> {
     let session = core.journal.session(session_id).ok().flatten();
     let kept = session.as_ref().is_some_and(|session| session.created.keep_descendants);
     let Some(leaf) = session.and_then(|session| leaf(core, &session)).filter(|_| !kept) else {
-        let search = move || describe(&with_session_id(session_id).unwrap_or_default());
+        let search = move || describe(&of_attempts(session_id, attempt).unwrap_or_default());
         let orphans = tokio::task::spawn_blocking(search).await.unwrap_or_default();
         return orphans.into_iter().map(Change::OrphanFound).collect();
     };
@@ -179,7 +179,7 @@ pub(super) async fn tidy(
     let left = session.and_then(|session| leaf(core, &session)).is_some_and(|leaf| leaf.exists());
     if left {
         let source = Source(format!("daemon/tidied/{session_id}/{attempt}"));
-        let changes = leftovers(core, session_id).await;
+        let changes = leftovers(core, session_id, attempt).await;
         let drafts = changes.into_iter().zip(1..).map(|(change, number)| Draft {
             source: source.clone(),
             source_seq: Some(number),

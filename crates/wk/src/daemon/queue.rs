@@ -392,7 +392,8 @@ async fn admit_once(
     }
     let awaited = core.queue.state().attaching.remove(&session_id);
     let attach_wait_ms = if awaited { create::ATTACH_WAIT_MS } else { 0 };
-    let start = create::Start { attempt, attach_wait_ms, previous_exit };
+    let afresh = recover::begins_anew(&session);
+    let start = create::Start { attempt, attach_wait_ms, previous_exit, afresh };
     create::start(core, session_id, start).await.map_err(|problem| anyhow::anyhow!(problem.detail))
 }
 

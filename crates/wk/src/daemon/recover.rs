@@ -9,13 +9,13 @@ use tokio::time::{sleep, timeout};
 use wk_holder::{host, record};
 use wk_journal::JournalError;
 use wk_model::{
-    Change, Draft, Ended, Ending, Event, Life, Orphan, Outcome, Seq, Session, SessionId, Source,
-    Wait,
+    Category, Change, Draft, Ended, Ending, Event, Life, Orphan, Outcome, Seq, Session, SessionId,
+    Source, Wait,
 };
 use wk_policies::recovery::{Plan, is_worth_while, plan};
 use wk_sources::{
     cgroup,
-    leftovers::{describe, with_session_id},
+    leftovers::{describe, of_attempts},
     process_watch::ProcessWatch,
 };
 
@@ -182,8 +182,19 @@ pub(super) async fn start_again(
     attempt: u32,
 ) -> anyhow::Result<()> {
     let previous_exit = previous_exit(core, session)?;
-    let start = create::Start { attempt, attach_wait_ms: 0, previous_exit };
+    let afresh = begins_anew(session);
+    let start = create::Start { attempt, attach_wait_ms: 0, previous_exit, afresh };
     create::start(core, session.id, start).await.map_err(|problem| anyhow::anyhow!(problem.detail))
+}
+
+/// Whether the attempt that a session waits for has nothing to resume.
+pub(super) fn begins_anew(session: &Session) -> bool {
+    match &session.life {
+        Life::Recovering { wait: Wait::Retry(retry), .. } => {
+            retry.category == Category::NotResumable
+        }
+        _ => false,
+    }
 }
 
 /// How the last attempt ended, as a shell would say it; none before the first.
@@ -219,7 +230,7 @@ pub(super) async fn clear_the_way(core: &Arc<Core>, session: &Session) -> anyhow
         return Ok(());
     }
     // Without a leaf, leftovers are known by what they carry.
-    let search = move || Ok::<_, std::io::Error>(describe(&with_session_id(session_id)?));
+    let search = move || Ok::<_, std::io::Error>(describe(&of_attempts(session_id, attempt)?));
     let leftovers = tokio::task::spawn_blocking(search).await??;
     for orphan in leftovers {
         end_leftover(core, session_id, attempt, orphan).await?;

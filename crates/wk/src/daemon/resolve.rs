@@ -3,6 +3,8 @@
 //! Pure: the request wins over the template, the template over the settings. What the request
 //! leaves open after this, the settings decide where they always do.
 
+mod prompt;
+
 use std::collections::BTreeMap;
 
 use wk_api::CreateSession;
@@ -58,6 +60,7 @@ pub(super) fn resolve(
         uuid: None,
         shell: variable(&environment, b"SHELL").unwrap_or(b"/bin/sh"),
         words: &words,
+        headless: &[],
     };
     let command = template.command.as_deref().unwrap_or_default();
     if names(command, "{uuid}") {
@@ -67,7 +70,14 @@ pub(super) fn resolve(
         Some(_) => known.expand(command, true),
         None => Some(words.clone()),
     };
-    let resumed = template.resume.as_deref().and_then(|resume| known.expand(resume, false));
+    // An agent that answers and exits would, resumed as it is for people, wait for them.
+    let headless = template.headless.as_deref().unwrap_or_default();
+    known.headless = headless;
+    let resume = match known.is_headless() {
+        true => template.resume_headless.as_deref(),
+        false => template.resume.as_deref(),
+    };
+    let resumed = resume.and_then(|resume| known.expand(resume, false));
     let external_id = known.uuid.map(str::to_owned);
     let home = variable(&environment, b"HOME").unwrap_or(b"/");
     let cwd = template.cwd.as_deref().map(|cwd| folder(cwd, home));
@@ -138,6 +148,8 @@ struct Known<'a> {
     shell: &'a [u8],
     /// `{args}`.
     words: &'a [OsText],
+    /// By which of them the agent answers and exits.
+    headless: &'a [String],
 }
 
 impl Known<'_> {
@@ -148,6 +160,8 @@ impl Known<'_> {
         for word in command {
             if word == "{args}" {
                 expanded.extend_from_slice(self.words);
+            } else if word == "{continue}" {
+                expanded.extend(prompt::replaced(self.words, self.headless));
             } else if word.contains("{args}") && self.words.is_empty() {
                 // `--prompt={args}` without a prompt.
             } else {
@@ -158,6 +172,10 @@ impl Known<'_> {
             expanded.extend_from_slice(self.words);
         }
         Some(expanded)
+    }
+
+    fn is_headless(&self) -> bool {
+        self.words.iter().any(|word| prompt::is_headless(word, self.headless))
     }
 
     fn word(&self, word: &str) -> Option<OsText> {
@@ -290,6 +308,37 @@ mod tests {
             assert_eq!(resolved.request.recovery.retries, Some(retries));
             assert_eq!(resolved.patterns.is_empty(), name == "shell");
         }
+    }
+
+    #[test]
+    fn an_agent_that_answers_and_exits_is_resumed_to_do_so() {
+        for (name, words, want) in [
+            (
+                "claude",
+                &["--model", "opus", "-p", "fix the tests"][..],
+                Some(&["claude", "--resume", UUID, "--model", "opus", "-p", "continue"][..]),
+            ),
+            (
+                "claude",
+                &["--print", "fix the tests"],
+                Some(&["claude", "--resume", UUID, "--print", "continue"]),
+            ),
+            (
+                "gemini",
+                &["--prompt=fix it"],
+                Some(&["gemini", "--resume", UUID, "--prompt=continue"]),
+            ),
+            ("claude", &["fix -p"], Some(&["claude", "--resume", UUID])),
+            // Its id is not known: it begins anew, as it began.
+            ("codex", &["exec", "fix it"], None),
+        ] {
+            let resumed = resolved("", ask(name, words)).request.resume;
+            assert_eq!(resumed, want.map(texts), "{name} {words:?}");
+        }
+        let text = "[template.x]\ncommand = [\"x\"]\nresume = [\"x\", \"again\"]\n\
+                    headless = [\"exec\"]\n";
+        let headless = resolved(text, ask("x", &["exec", "it"])).request;
+        assert_eq!(headless.resume, None, "without such a command, what was begun is begun anew");
     }
 
     #[test]

@@ -69,10 +69,10 @@ pub(crate) struct AnalyticsArgs {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Started at or after: 7d (ago), yesterday, "2026-11-20 05:00" or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     after: Option<String>,
     /// Started before
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     before: Option<String>,
     /// At most so many rows, of which the newest; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]

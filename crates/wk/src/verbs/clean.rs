@@ -28,7 +28,7 @@ use crate::{
 )]
 pub(crate) struct CleanArgs {
     /// All files of sessions that ended so long ago: 30m, 2d
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, allow_hyphen_values = true)]
     older_than: Option<Duration>,
     /// End processes that outlived their sessions: TERM, then KILL
     #[arg(long)]

@@ -23,7 +23,7 @@ use crate::{
 )]
 pub(crate) struct DeathsArgs {
     /// Only what ended since: 7d (ago), "2026-11-20 05:00" or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// Only this cause, e.g. killed or oom-cgroup
     #[arg(long, value_name = "CAUSE")]

@@ -42,16 +42,16 @@ pub(crate) struct Filters {
     #[arg(long)]
     pub name: Option<String>,
     /// Lasted, or last, longer than: seconds, or 1h30m
-    #[arg(long, value_name = "SPAN", value_parser = seconds)]
+    #[arg(long, value_name = "SPAN", value_parser = seconds, allow_hyphen_values = true)]
     pub duration_greater: Option<u64>,
     /// Only sessions whose end was never heard: nobody knows whether they live
     #[arg(long)]
     pub incomplete: bool,
     /// Started at or after: 2h (ago), yesterday, "2026-11-20 05:00" or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub after: Option<String>,
     /// Started before: a time, or a session's id for those older than it
-    #[arg(long, value_name = "TIME|ID")]
+    #[arg(long, value_name = "TIME|ID", allow_hyphen_values = true)]
     pub before: Option<String>,
 }
 

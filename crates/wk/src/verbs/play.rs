@@ -28,10 +28,10 @@ pub(crate) struct PlayArgs {
     #[arg(value_parser = session_ref)]
     session: String,
     /// So many times as fast
-    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed)]
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed, allow_hyphen_values = true)]
     speed: f64,
     /// Shorten pauses to so much
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, allow_hyphen_values = true)]
     idle_limit: Option<Duration>,
 }
 

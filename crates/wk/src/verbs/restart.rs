@@ -22,7 +22,7 @@ pub(crate) struct RestartArgs {
     #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", conflicts_with = "sessions")]
     labels: Vec<Label>,
     /// Time between TERM and KILL [default: the session's own]
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, allow_hyphen_values = true)]
     grace: Option<Duration>,
 }
 

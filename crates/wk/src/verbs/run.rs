@@ -25,7 +25,7 @@ use crate::{
     caller,
     code::Code,
     complaint::{self, Usage, Verdict},
-    config::{LEAST_MEMORY, MIN_INTERVAL, Settings},
+    config::{LEAST_MEMORY, MAX_RETRIES, MIN_INTERVAL, Settings},
     context::Context,
     json,
     text::{bytes, span, visible::visible},
@@ -97,13 +97,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SIZE", value_parser = size_or_none, allow_hyphen_values = true)]
     max_output: Option<u64>,
     /// Start it again when it fails, so many times
-    #[arg(long, value_name = "N", help_heading = "Recovery", value_parser = clap::value_parser!(u32).range(..=1000))]
+    #[arg(long, value_name = "N", help_heading = "Recovery", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RETRIES)), allow_hyphen_values = true)]
     retries: Option<u32>,
     /// Time before the first retry, doubled for each that follows
-    #[arg(long, value_name = "DURATION", help_heading = "Recovery", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", help_heading = "Recovery", value_parser = span::parse, allow_hyphen_values = true)]
     retry_delay: Option<Duration>,
     /// Recover no longer than this, or `none`
-    #[arg(long, value_name = "DURATION", help_heading = "Recovery", value_parser = deadline)]
+    #[arg(long, value_name = "DURATION", help_heading = "Recovery", value_parser = deadline, allow_hyphen_values = true)]
     recovery_deadline: Option<Deadline>,
     /// Whether a failure is followed by anything: on or off
     #[arg(long, value_name = "SWITCH", help_heading = "Recovery")]
@@ -118,7 +118,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "COMMAND", help_heading = "Recovery")]
     resume: Option<OsString>,
     /// Time between TERM and KILL when it is stopped
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, allow_hyphen_values = true)]
     grace: Option<Duration>,
     /// Leave its background processes alone when it ends (default for shells)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -126,12 +126,15 @@ pub(crate) struct RunArgs {
     /// Run this with `sh -c` once it is over, in its environment and directory
     #[arg(long, value_name = "COMMAND")]
     on_finish: Option<String>,
-    /// Look at its health this often [default: as set]
-    #[arg(long, value_name = "DURATION", value_parser = health_interval)]
-    health_interval: Option<Duration>,
-    /// It is stale without output, input and CPU for so long [default: as set]
-    #[arg(long, value_name = "DURATION", value_parser = span::parse_positive)]
-    stale_after: Option<Duration>,
+    /// Look at its health this often, or `none` [default: as set]
+    #[arg(long, value_name = "DURATION", value_parser = health_interval, allow_hyphen_values = true)]
+    health_interval: Option<u64>,
+    /// It is stale without output, input and CPU for so long, or `none` [default: as set]
+    #[arg(long, value_name = "DURATION", value_parser = span_or_none, allow_hyphen_values = true)]
+    stale_after: Option<u64>,
+    /// It is hung in an uninterruptible sleep of so long [default: as set]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse_positive, allow_hyphen_values = true)]
+    hung_after: Option<Duration>,
     /// What to do when it is stale: report, stop or restart [default: as set]
     #[arg(long, value_name = "ACTION")]
     on_stale: Option<OnStale>,
@@ -139,7 +142,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SESSION", value_parser = super::session_ref)]
     after: Option<String>,
     /// With -d: so many sessions; their names get -1, -2, …
-    #[arg(long, value_name = "N", requires = "detach", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", requires = "detach", value_parser = clap::value_parser!(u32).range(1..=10_000), allow_hyphen_values = true)]
     count: Option<u32>,
     /// With -d: print the session
     #[arg(long, default_value = "table", requires = "detach")]
@@ -334,9 +337,9 @@ fn request(args: RunArgs, with: Stdio) -> anyhow::Result<CreateSession> {
         },
         on_finish: args.on_finish,
         health: HealthOptions {
-            interval_ms: args.health_interval.map(span::millis),
-            stale_after_ms: args.stale_after.map(span::millis),
-            hung_after_ms: None,
+            interval_ms: args.health_interval,
+            stale_after_ms: args.stale_after,
+            hung_after_ms: args.hung_after.map(span::millis),
             on_stale: args.on_stale,
         },
         after: args.after,
@@ -378,10 +381,10 @@ fn default_size() -> TerminalSize {
     TerminalSize { cols, rows }
 }
 
-fn health_interval(text: &str) -> Result<Duration, String> {
-    match span::parse_positive(text)? {
-        interval if interval < MIN_INTERVAL => {
-            Err(format!("must be at least {}", span::exact(MIN_INTERVAL)))
+fn health_interval(text: &str) -> Result<u64, String> {
+    match span_or_none(text)? {
+        interval if interval > 0 && interval < span::millis(MIN_INTERVAL) => {
+            Err(format!("must be at least {}, or `none`", span::exact(MIN_INTERVAL)))
         }
         interval => Ok(interval),
     }
@@ -481,6 +484,12 @@ mod tests {
             (&["--health-interval", "5ms", "--", "x"], "at least 100ms"),
             (&["--on-stale", "kill", "--", "x"], "\"report\", \"stop\""),
             (&["--timeout=-5s", "--", "x"], "write for example 500ms"),
+            (&["--retries", "-1", "--", "x"], "-1 is not in 0..=1000"),
+            (&["--retries", "5000", "--", "x"], "5000 is not in 0..=1000"),
+            (&["--retry-delay", "-1s", "--", "x"], "write for example 500ms"),
+            (&["--recovery-deadline", "-1s", "--", "x"], "write for example 500ms"),
+            (&["--grace", "-1s", "--", "x"], "write for example 500ms"),
+            (&["--hung-after", "none", "--", "x"], "write for example 500ms"),
             (&["--idle-timeout", "0s", "--", "x"], "longer than nothing"),
             (&["--max-cpu-time", "soon", "--", "x"], "write for example 500ms"),
             (&["--max-memory", "lots", "--", "x"], "write for example 64MiB"),
@@ -520,6 +529,10 @@ mod tests {
             "512M",
             "--max-cpu-time",
             "10m",
+            "--stale-after",
+            "none",
+            "--hung-after",
+            "2m",
             "--max-processes",
             "30",
             "--max-output",
@@ -540,6 +553,8 @@ mod tests {
         let limits = (request.idle_timeout_ms, request.max_memory, request.max_cpu_time_ms);
         assert_eq!(limits, (Some(0), Some(512 << 20), Some(600_000)));
         assert_eq!((request.max_processes, request.max_output), (Some(30), Some(1 << 30)));
+        let health = (request.health.stale_after_ms, request.health.hung_after_ms);
+        assert_eq!(health, (Some(0), Some(120_000)));
         assert_eq!((request.terminal, request.feed), (Some(size), false));
         assert_eq!(request.labels.get("a").map(String::as_str), Some("b"));
         assert!(request.environment.unwrap().contains(&text("X=1")));

@@ -25,7 +25,7 @@ pub(crate) struct StatsArgs {
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
     /// Only what ended since: 7d (ago), "2026-11-20 05:00" or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// At most so many groups; 0 for all
     #[arg(long, value_name = "N", default_value_t = 100)]

@@ -31,7 +31,7 @@ pub(crate) struct StopArgs {
     #[arg(long, requires = "sessions")]
     force: bool,
     /// Time between TERM and KILL [default: the session's own]
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, allow_hyphen_values = true)]
     grace: Option<Duration>,
 }
 

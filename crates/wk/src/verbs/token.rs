@@ -40,7 +40,7 @@ enum Action {
         #[arg(long, default_value = "read")]
         scope: ScopeArg,
         /// It expires after so long, as 30d; by default never
-        #[arg(long, value_parser = span::parse_positive)]
+        #[arg(long, value_parser = span::parse_positive, allow_hyphen_values = true)]
         ttl: Option<Duration>,
         /// What to call it
         #[arg(long)]

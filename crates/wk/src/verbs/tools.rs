@@ -25,7 +25,7 @@ pub(crate) struct ToolsArgs {
     #[arg(value_parser = session_ref)]
     session: Option<String>,
     /// Only since: 7d (ago), "2026-11-20 05:00" or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     #[arg(long, default_value = "table")]
     format: Format,

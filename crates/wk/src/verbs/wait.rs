@@ -27,10 +27,10 @@ pub(crate) struct WaitArgs {
     #[arg(long, value_name = "exit|idle|TEXT", default_value = "exit", value_parser = goal)]
     until: Goal,
     /// How long without output is idle
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = span::parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = span::parse_positive, allow_hyphen_values = true)]
     idle: Duration,
     /// Give up after so long
-    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, allow_hyphen_values = true)]
     timeout: Option<Duration>,
 }
 

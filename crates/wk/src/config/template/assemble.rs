@@ -74,6 +74,8 @@ fn over(top: Template, below: &Template) -> Template {
     Template {
         command: top.command.or_else(|| below.command.clone()),
         resume: top.resume.or_else(|| below.resume.clone()),
+        resume_headless: top.resume_headless.or_else(|| below.resume_headless.clone()),
+        headless: top.headless.or_else(|| below.headless.clone()),
         env: join(top.env, &below.env),
         cwd: top.cwd.or_else(|| below.cwd.clone()),
         kind: top.kind.or(below.kind),

@@ -31,6 +31,10 @@ pub(crate) struct Template {
     pub command: Option<Vec<String>>,
     /// The command of later attempts.
     pub resume: Option<Vec<String>>,
+    /// The same for a caller whose words say that the agent answers and exits.
+    pub resume_headless: Option<Vec<String>>,
+    /// The words that say so.
+    pub headless: Option<Vec<String>>,
     pub env: BTreeMap<String, String>,
     pub cwd: Option<String>,
     pub kind: Option<Kind>,

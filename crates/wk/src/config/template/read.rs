@@ -8,7 +8,9 @@ use wk_model::{Category, FailurePattern, HealthOptions, Kind, Label, Name, OnSta
 use super::{Instance, SECTION, Setting, Template, TemplateLimits};
 use crate::{
     config::{
-        key::{Raw, boolean, length, mismatch, size, text},
+        key::{
+            Raw, boolean, length, mismatch, optional_interval, optional_span, retries, size, text,
+        },
         value::{Reader, Value, Wrong},
     },
     text::span,
@@ -21,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "cwd",
     "env",
     "extends",
+    "headless",
     "health",
     "instance",
     "kind",
@@ -32,12 +35,13 @@ pub(super) const KEYS: &[&str] = &[
     "recovery_deadline",
     "restore",
     "resume",
+    "resume_headless",
     "retries",
     "retry_delay",
 ];
 
 /// Words of commands that stand for something.
-const PLACEHOLDERS: [&str; 4] = ["uuid", "external_id", "args", "shell"];
+const PLACEHOLDERS: [&str; 5] = ["uuid", "external_id", "args", "continue", "shell"];
 
 /// A template as a file has it.
 #[derive(Clone, Debug)]
@@ -74,7 +78,14 @@ fn template(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) ->
         let name = key.get_ref().as_ref();
         match name {
             "command" => template.command = command(reader, name, value),
-            "resume" => template.resume = command(reader, name, value),
+            "resume" | "resume_headless" => {
+                let command = command(reader, name, value);
+                match name {
+                    "resume" => template.resume = command,
+                    _ => template.resume_headless = command,
+                }
+            }
+            "headless" => template.headless = reader.list(name, value, "[\"--print\"]", word),
             "env" => template.env = reader.texts(name, value, check_variable),
             "cwd" => template.cwd = reader.one(name, value, folder),
             "kind" => template.kind = reader.one(name, value, kind),
@@ -114,6 +125,11 @@ fn command(reader: &mut Reader<'_>, key: &str, value: &Value<'_>) -> Option<Vec<
         let message =
             "`command`: nobody knows `{external_id}` before the first attempt: use {uuid}";
         reader.wrong(value.span(), message);
+        return None;
+    }
+    if key != "resume_headless" && words.iter().any(|word| word.contains("{continue}")) {
+        let message = format!("`{key}`: `{{continue}}` is for `resume_headless` only");
+        reader.wrong(value.span(), &message);
         return None;
     }
     if words.first().is_none_or(String::is_empty) {
@@ -176,10 +192,6 @@ fn word(raw: Raw<'_>) -> Result<String, String> {
         return Err("must be 1 to 256 bytes without control characters".into());
     }
     Ok(word.to_owned())
-}
-
-fn retries(raw: Raw<'_>) -> Result<u32, String> {
-    crate::config::key::count(raw)
 }
 
 fn at_least_one(raw: Raw<'_>) -> Result<u32, String> {
@@ -248,10 +260,12 @@ fn limits(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> TemplateLim
 }
 
 fn health(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> HealthOptions {
-    const KEYS: &[&str] = &["interval", "on_stale", "stale_after"];
+    const KEYS: &[&str] = &["hung_after", "interval", "on_stale", "stale_after"];
     let mut health = HealthOptions::default();
     let Some(table) = reader.table(name, value) else { return health };
     let mut reader = reader.below(name);
+    // 0 is none.
+    let millis = |length: Option<Duration>| length.map_or(0, span::millis);
     let positive = |raw: Raw<'_>| {
         let text = text(raw, "a length of time like \"30s\"")?;
         span::parse_positive(text).map(span::millis)
@@ -259,8 +273,15 @@ fn health(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> HealthOptio
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         match name {
-            "interval" => health.interval_ms = reader.one(name, value, positive),
-            "stale_after" => health.stale_after_ms = reader.one(name, value, positive),
+            "interval" => {
+                health.interval_ms =
+                    reader.one(name, value, |raw| optional_interval(raw).map(millis));
+            }
+            "stale_after" => {
+                health.stale_after_ms =
+                    reader.one(name, value, |raw| optional_span(raw).map(millis));
+            }
+            "hung_after" => health.hung_after_ms = reader.one(name, value, positive),
             "on_stale" => health.on_stale = reader.one(name, value, on_stale),
             _ => reader.unknown(key, KEYS),
         }
@@ -323,7 +344,7 @@ fn code(raw: Raw<'_>) -> Result<i32, String> {
 }
 
 /// The categories that a pattern may give.
-pub(super) const CATEGORIES: [(&str, Category); 7] = [
+pub(super) const CATEGORIES: [(&str, Category); 8] = [
     ("rate_limit", Category::RateLimit),
     ("quota", Category::Quota),
     ("authentication", Category::Authentication),
@@ -331,6 +352,7 @@ pub(super) const CATEGORIES: [(&str, Category); 7] = [
     ("not_executable", Category::NotExecutable),
     ("crash", Category::Crash),
     ("exit_code", Category::ExitCode),
+    ("not_resumable", Category::NotResumable),
 ];
 
 fn category(raw: Raw<'_>) -> Result<Category, String> {

@@ -15,6 +15,8 @@ impl Template {
         put(&mut table, "extends", self.extends.clone());
         put(&mut table, "command", self.command.clone());
         put(&mut table, "resume", self.resume.clone());
+        put(&mut table, "headless", self.headless.clone());
+        put(&mut table, "resume_headless", self.resume_headless.clone());
         put(&mut table, "kind", self.kind.map(|kind| kind.to_string()));
         put(&mut table, "agent_id", self.agent_id.clone());
         put(&mut table, "component", self.component.clone());
@@ -49,9 +51,13 @@ impl Template {
 
     fn health(&self) -> Table {
         let (mut table, health) = (Table::new(), &self.health);
-        let time = |ms: Option<u64>| ms.map(|ms| span::exact(Duration::from_millis(ms)));
+        let time = |ms: Option<u64>| match ms? {
+            0 => Some("none".to_owned()),
+            ms => Some(span::exact(Duration::from_millis(ms))),
+        };
         put(&mut table, "interval", time(health.interval_ms));
         put(&mut table, "stale_after", time(health.stale_after_ms));
+        put(&mut table, "hung_after", time(health.hung_after_ms));
         let on_stale = health.on_stale.map(|on_stale| match on_stale {
             OnStale::Report => "report",
             OnStale::Stop => "stop",

@@ -103,6 +103,16 @@ fn each_kind_of_fault_names_its_place_and_what_would_be_right() {
             "[template.a]\ncommand = [\"x\", \"{external_id}\"]",
             "nobody knows `{external_id}` before",
         ),
+        (
+            "[template.a]\nresume = [\"x\", \"{continue}\"]",
+            "`resume`: `{continue}` is for `resume_headless` only",
+        ),
+        (
+            "[template.a]\nheadless = \"-p\"",
+            "template.a.headless: must be a list like [\"--print\"], not `-p`",
+        ),
+        ("[template.a]\nhealth.interval = \"1ms\"", "health.interval: must be at least 100ms"),
+        ("[template.a]\nhealth.hung_after = \"none\"", "`none` is no length of time"),
         ("[template.a]\nkind = \"tmux\"", "made by tmux"),
         ("[template.a]\nkind = \"agnet\"", "is not a kind: use one of command, agent"),
         ("[template.a]\ncwd = \"here\"", "must be an absolute path, or begin with ~/"),
@@ -154,7 +164,9 @@ fn what_is_shown_reads_back_as_the_same() {
                 retries = 2\nretry_delay = \"3s\"\nrecovery = \"off\"\nrestore = true\n\
                 recovery_deadline = \"none\"\nmax_concurrent = 4\nextends = \"shell\"\n\
                 env.A = \"b\"\nlabels.l = \"m\"\nhealth.interval = \"5s\"\n\
-                health.stale_after = \"1m\"\nhealth.on_stale = \"restart\"\n\
+                health.stale_after = \"none\"\nhealth.on_stale = \"restart\"\n\
+                health.hung_after = \"5m\"\nheadless = [\"-p\"]\n\
+                resume_headless = [\"x\", \"{continue}\"]\n\
                 limits = { max_memory = \"1GiB\", max_cpu_time = \"none\", timeout = \"1s\", \
                 idle_timeout = \"2s\", max_processes = 3, max_output = \"4KiB\" }\n\
                 patterns = [{ category = \"quota\", screen = \"q\", exit_code = 3 }]\n\

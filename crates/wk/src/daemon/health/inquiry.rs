@@ -1,6 +1,6 @@
 //! What is to be found out about one session, and by which measure.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use wk_judges::health::{Activity, Evidence, LimitUse, Reading, Thresholds};
 use wk_model::{Life, LimitKind, ProcessId, Session, Time};
@@ -60,7 +60,12 @@ pub(super) fn interval_ms(session: &Session, settings: &Settings) -> Option<u64>
     if session.created.reported.as_ref().is_some_and(|reported| reported.remote) {
         return None;
     }
-    session.created.health.interval_ms.or(settings.health.interval.map(millis))
+    own_or(session.created.health.interval_ms, settings.health.interval)
+}
+
+/// What the session says, 0 for none, and else the settings.
+fn own_or(own: Option<u64>, common: Option<Duration>) -> Option<u64> {
+    own.or(common.map(millis)).filter(|ms| *ms > 0)
 }
 
 /// What the session says, and else the settings.
@@ -69,7 +74,7 @@ pub(super) fn thresholds(session: &Session, settings: &Settings) -> Thresholds {
     // A terminal of somebody's that is idle is none the worse for it.
     let stale = common.stale_after.filter(|_| !session.created.watched);
     Thresholds {
-        stale_after_ms: own.stale_after_ms.or(stale.map(millis)),
+        stale_after_ms: own_or(own.stale_after_ms, stale),
         hung_after_ms: own.hung_after_ms.unwrap_or(millis(common.hung_after)),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct TimelineArgs {
     #[arg(value_parser = session_ref)]
     session: String,
     /// Only since: 10m (ago), "2026-11-20 05:00" or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// One line for each thing that happened
     #[arg(long)]
