@@ -45,3 +45,4 @@ mod tokens;
 mod tracking;
 mod waiting;
 mod witness;
+mod zones;

@@ -270,7 +270,7 @@ mod tests {
     use crate::sample;
 
     fn render(view: &SessionView) -> String {
-        let clock = Clock { now: view.start_time, zone: TimeZone::UTC };
+        let clock = Clock::new(view.start_time, TimeZone::UTC);
         let mut out = Vec::new();
         write_blocks(&mut out, view, &clock, 80, Paint(false)).unwrap();
         String::from_utf8(out).unwrap()
