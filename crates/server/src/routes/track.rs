@@ -66,10 +66,9 @@ pub(crate) async fn end_record(
 
 /// Whether it is known who records, if that one may.
 fn may_record(app: &App, sender: Identity, token: Option<&str>) -> Result<bool, Problem> {
-    let identity = match token.filter(|_| !sender.is_verified()) {
-        Some(token) => app.gate.verify(token)?,
-        None => sender,
-    };
+    let token = token.filter(|_| !sender.is_verified());
+    let identity = token.map(|token| app.gate.verify(token)).transpose()?.flatten();
+    let identity = identity.unwrap_or(sender);
     identity.may(Access::Record)?;
     app.gate.count(&identity, 1)?;
     Ok(identity.is_verified())

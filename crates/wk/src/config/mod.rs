@@ -19,6 +19,6 @@ pub(crate) use fault::ConfigError;
 pub(crate) use key::{KEYS, LEAST_MEMORY, MIN_INTERVAL};
 pub(crate) use load::{Loaded, load};
 pub(crate) use settings::{
-    CleanupSettings, LogFormat, PrivacySettings, Repair, Settings, WitnessStart,
+    CleanupSettings, ClientSettings, LogFormat, PrivacySettings, Repair, Settings, WitnessStart,
 };
 pub(crate) use template::Template;
