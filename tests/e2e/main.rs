@@ -42,6 +42,7 @@ mod tcp;
 mod templates;
 mod tmux;
 mod tokens;
+mod tracker;
 mod tracking;
 mod waiting;
 mod witness;

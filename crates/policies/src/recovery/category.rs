@@ -35,7 +35,7 @@ pub fn categorise(
     let category = match &ended.ending {
         Ending::Exited { code: NOT_FOUND } => Category::CommandNotFound,
         Ending::Exited { code: NOT_EXECUTABLE } => Category::NotExecutable,
-        Ending::Exited { .. } | Ending::Closed => Category::ExitCode,
+        Ending::Exited { .. } | Ending::Closed { .. } => Category::ExitCode,
         Ending::Signaled { .. } => Category::Crash,
         Ending::ExecFailed { code: NOT_FOUND, .. } => Category::CommandNotFound,
         Ending::ExecFailed { .. } => Category::NotExecutable,

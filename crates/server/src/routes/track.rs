@@ -14,6 +14,7 @@ use crate::{
     App, Failure, Order, TrackOrder,
     auth::{Access, Identity},
     error::bad_request,
+    peer::By,
     view::view,
 };
 
@@ -56,10 +57,11 @@ pub(crate) async fn heartbeat(
 
 pub(crate) async fn end_record(
     State(app): State<App>,
+    By(by): By,
     Named(session): Named,
 ) -> Result<Json<SessionView>, Failure> {
     let session_id = session.id;
-    order(&app, |answer| Order::EndRecord { session_id, answer }).await?;
+    order(&app, |answer| Order::EndRecord { session_id, by, answer }).await?;
     let now = app.journal.session(session_id)?.unwrap_or(session);
     Ok(Json(view(&now, &app.sessions)))
 }

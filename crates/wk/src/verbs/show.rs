@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use serde_json::Value;
 use wk_api::{Limit, SessionView};
 use wk_model::{Kind, Liveness, Phase, Status};
 
@@ -109,6 +110,10 @@ fn identity(view: &SessionView) -> Vec<(&'static str, Cell)> {
     let labels: Vec<String> =
         view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     push(&mut pairs, "labels", (!labels.is_empty()).then(|| labels.join(", ")));
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let told: Vec<String> =
+        view.metadata.iter().map(|(key, value)| format!("{key}={}", text(value))).collect();
+    push(&mut pairs, "metadata", (!told.is_empty()).then(|| told.join(", ")));
     pairs
 }
 
