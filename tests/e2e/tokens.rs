@@ -201,7 +201,8 @@ async fn who_does_not_say_that_it_sends_json_is_told_to() {
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(answer.status == 401 && detail.contains("application/json"), "{path}: {detail}");
     }
-    let answer = tcp.send("POST", "/mcp", plain, b"{}").await;
+    let accepts = format!("{plain}Accept: application/json, text/event-stream\r\n");
+    let answer = tcp.send("POST", "/mcp", &accepts, b"{}").await;
     assert_eq!((answer.status, &answer.json()["status"]), (415, &json!(415)), "{answer:?}");
 }
 
