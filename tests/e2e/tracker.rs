@@ -34,12 +34,11 @@ async fn an_end_that_no_daemon_heard_is_told_to_the_next() {
     events.until_kind(&id, "session_closed").await;
     let view = wk.session(&id).view().await;
     assert_eq!(view.status.map(wk_model::Status::as_str), Some("completed"));
-    assert!(
-        std::fs::read_dir(wk.state().join("hooks"))
-            .unwrap()
-            .flatten()
-            .all(|entry| { entry.path().extension().is_none_or(|extension| extension != "hook") })
-    );
+    // The record itself is journalled, too.
+    let record = |event: &wk_api::EventView| {
+        event.kind == "hook" && event.session_id.as_deref() == Some(id.as_str())
+    };
+    assert_eq!(events.until(record).await.data["event"], "shell_end");
 }
 
 #[tokio::test]
