@@ -22,7 +22,7 @@ pub(super) fn record_closed(case: &Case) -> Option<Finding> {
     let Ending::Closed { by: Some(by) } = &case.evidence.ending else { return None };
     let summary = format!("its record was closed by {}", requester(by, None));
     let finding = Finding::new(Cause::Completed, Confidence::Possible, summary);
-    Some(finding.misses("nobody has said whether the shell itself is over, or since when"))
+    Some(finding.misses("nobody has said whether it is really over, or since when"))
 }
 
 pub(super) fn exec_failed(case: &Case) -> Option<Finding> {
