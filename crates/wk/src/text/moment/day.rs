@@ -9,7 +9,7 @@ use jiff::{
 pub(super) fn read(text: &str, today: Date) -> Option<Date> {
     named(text, today)
         .or_else(|| week(text))
-        .or_else(|| slashes(text).and_then(|either| either.only()))
+        .or_else(|| slashes(text).and_then(Either::only))
         .or_else(|| written(text, today))
 }
 
