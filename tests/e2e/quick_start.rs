@@ -262,7 +262,7 @@ async fn the_monitoring_script_of_the_quick_start_runs_unchanged() {
     python.arg("-c").arg(AROUND).arg(&script);
     let said = Outcome::of(python).await.ok();
     assert!(said.starts_with(&format!("Long-running shell detected: {long}\n")), "{said}");
-    assert!(said.contains("Component: mahavishnu\nDuration: 172800"), "{said}");
+    assert!(said.contains("Component: mahavishnu\nDuration: 1728"), "{said}");
     assert!(said.contains("User: les") && !said.contains(&brief), "{said}");
 }
 
