@@ -44,6 +44,8 @@ mod tcp;
 mod templates;
 mod tmux;
 mod tokens;
+mod tracker;
 mod tracking;
 mod waiting;
 mod witness;
+mod zones;

@@ -4,7 +4,26 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use serde_json::{Value, json};
-use wk_tests::{Outcome, TestDaemon, raw_call, skip, wk_program};
+use wk_tests::{Outcome, Tcp, TestDaemon, raw_call, skip, wk_program};
+
+/// The guide's "Integration with Monitoring", to the letter.
+const MONITOR: &str = include_str!("quick_start/monitor.py");
+
+/// What it leaves to whoever uses it: how alerts are sent, and `requests` where that is missing.
+const AROUND: &str = r#"
+import builtins, json, runpy, sys, types, urllib.request
+try:
+    import requests
+except ImportError:
+    requests = types.ModuleType("requests")
+    class Response:
+        def __init__(self, body):
+            self.json = lambda: json.loads(body)
+    requests.get = lambda url: Response(urllib.request.urlopen(url).read())
+    sys.modules["requests"] = requests
+builtins.send_alert = print
+runpy.run_path(sys.argv[1], run_name="__main__")
+"#;
 
 /// In the order of the guide, as it writes them; what follows looks at what they print.
 const LINES: &[&str] = &[
@@ -223,6 +242,33 @@ async fn every_line_of_the_quick_start_works_as_it_says() {
     assert_eq!(left.trim(), "[]");
     let shown = wk.ok(["show-session", &long]).await;
     assert!(shown.contains("ended, after 2d 0h"), "{shown}");
+}
+
+#[tokio::test]
+async fn the_monitoring_script_of_the_quick_start_runs_unchanged() {
+    if !has_python() {
+        return skip("there is no python3");
+    }
+    let mut wk = TestDaemon::new();
+    wk.set("WK_AUTH_MODE", "open");
+    let tcp = Tcp::start(&mut wk).await;
+    let long = begins(&wk, 1, "mahavishnu", "les", &ago(48)).await.unwrap();
+    let brief = begins(&wk, 2, "akosha", "ann", &ago(0)).await.unwrap();
+    let script = wk.path().join("monitor.py");
+    let port = tcp.address.port().to_string();
+    assert_eq!(MONITOR.matches("8678").count(), 1);
+    fs::write(&script, MONITOR.replace("8678", &port)).unwrap();
+    let mut python = wk.command("python3");
+    python.arg("-c").arg(AROUND).arg(&script);
+    let said = Outcome::of(python).await.ok();
+    assert!(said.starts_with(&format!("Long-running shell detected: {long}\n")), "{said}");
+    assert!(said.contains("Component: mahavishnu\nDuration: 1728"), "{said}");
+    assert!(said.contains("User: les") && !said.contains(&brief), "{said}");
+}
+
+fn has_python() -> bool {
+    let tried = std::process::Command::new("python3").arg("--version").output();
+    tried.is_ok_and(|output| output.status.success())
 }
 
 /// The weekly report has these shells, under today's name.

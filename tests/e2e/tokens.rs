@@ -115,6 +115,97 @@ fn claims(key: &str, value: &Value) -> Value {
     claims
 }
 
+/// A shell begins, with a token among its fields or without.
+fn start(number: u32, token: Option<&str>) -> Value {
+    json!({
+        "event_version": "1.0",
+        "event_id": format!("550e8400-e29b-41d4-a716-{number:012x}"),
+        "event_type": "session_start",
+        "component_name": "mahavishnu",
+        "shell_type": "MahavishnuShell",
+        "timestamp": wk_model::Time::from_millis(seconds() * 1000),
+        "pid": 12345,
+        "user": {"username": "les", "home": "/home/les"},
+        "hostname": "elsewhere",
+        "environment": {"python_version": "3.13.0", "platform": "macOS-15.2", "cwd": "/work"},
+        "token": token,
+    })
+}
+
+/// What the tool answers when it is given these fields.
+async fn tool(tcp: &Tcp, fields: &Value) -> Value {
+    let params = json!({"name": "track_session_start", "arguments": fields});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let headers =
+        "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n";
+    let answer = tcp.send("POST", "/mcp", headers, body.to_string().as_bytes()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["result"]["structuredContent"].clone()
+}
+
+async fn verified(tcp: &Tcp, wk: &TestDaemon, answer: &Value) -> Value {
+    let id = answer["session_id"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    tcp.as_owner(wk).await.get(&format!("/api/sessions/{id}")).await.json()["verified"].clone()
+}
+
+#[tokio::test]
+async fn a_shared_secret_switches_tracking_on_and_nothing_else() {
+    let mut wk = TestDaemon::new();
+    // As the quick start says: it is exported, and no setting is changed.
+    let tcp = Tcp::start(&mut wk).await;
+    let hs256 = json!({ "alg": "HS256", "typ": "JWT" });
+    let good = sign(&hs256, &claims("jti", &json!("1")), SECRET);
+    // Only the client has it: its tokens cannot be checked, and count as none.
+    let unchecked = tcp.with(&good).post("/api/track/start", &start(1, None)).await;
+    assert_eq!(unchecked.status, 200, "{unchecked:?}");
+    assert_eq!(verified(&tcp, &wk, &unchecked.json()).await, false);
+    for (number, token) in [(2, None), (3, Some(good.as_str()))] {
+        let caller = if token.is_none() { tcp.with(&good) } else { tcp.clone() };
+        let told = tool(&caller, &start(number, token)).await;
+        assert_eq!(verified(&tcp, &wk, &told).await, false, "{told}");
+    }
+    let refused = tcp.with(&good).get("/api/sessions").await;
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(refused.status == 401 && detail.contains("no secret is set"), "{detail}");
+    // A token of our own that is wrong is no such thing.
+    assert_eq!(tcp.with("wkt_wrong").post("/api/track/start", &start(4, None)).await.status, 401);
+    let mut doctor = wk.call(["doctor"]);
+    doctor.env("MAHAVISHNU_CROSS_PROJECT_AUTH_SECRET", SECRET);
+    let doctor = Outcome::of(doctor).await.text();
+    assert!(doctor.contains("MAHAVISHNU_CROSS_PROJECT_AUTH_SECRET is set here"), "{doctor}");
+    // Both have it: tokens are checked. They open no more than recording.
+    wk.ok(["daemon", "stop"]).await;
+    wk.set("MAHAVISHNU_CROSS_PROJECT_AUTH_SECRET", SECRET);
+    let tcp = Tcp::start(&mut wk).await;
+    let known = tcp.with(&good).post("/api/track/start", &start(5, None)).await;
+    assert_eq!(verified(&tcp, &wk, &known.json()).await, true);
+    assert_eq!(tcp.with(&good).get("/api/sessions").await.status, 403);
+    let stranger = sign(&hs256, &claims("jti", &json!("2")), "0123456789abcdef0123456789abcdef");
+    let expired = sign(&hs256, &claims("exp", &json!(seconds() - 1)), SECRET);
+    for (token, why) in [(&stranger, "signature"), (&expired, "expired")] {
+        let refused = tcp.with(token).post("/api/track/start", &start(6, None)).await;
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(refused.status == 401 && detail.contains(why), "{detail}");
+    }
+    assert!(wk.ok(["doctor"]).await.contains("recording only"));
+}
+
+#[tokio::test]
+async fn who_does_not_say_that_it_sends_json_is_told_to() {
+    let mut wk = TestDaemon::new();
+    let tcp = Tcp::start(&mut wk).await;
+    let body = start(1, None).to_string();
+    let plain = "Content-Type: text/plain\r\n";
+    for path in ["/api/track/start", "/events"] {
+        let answer = tcp.send("POST", path, plain, body.as_bytes()).await;
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(answer.status == 401 && detail.contains("application/json"), "{path}: {detail}");
+    }
+    let accepts = format!("{plain}Accept: application/json, text/event-stream\r\n");
+    let answer = tcp.send("POST", "/mcp", &accepts, b"{}").await;
+    assert_eq!((answer.status, &answer.json()["status"]), (415, &json!(415)), "{answer:?}");
+}
+
 #[tokio::test]
 async fn web_tokens_are_believed_by_their_signature_issuer_audience_and_time() {
     let mut wk = TestDaemon::new();
@@ -160,7 +251,23 @@ async fn web_tokens_are_believed_by_their_signature_issuer_audience_and_time() {
         let told = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(told.contains(why), "{why}: {told}");
         assert_eq!(tcp.with(&token).post("/events", &event).await.status, 401, "{why}");
+        // The same where clients cannot send a header.
+        let fields = start(1, Some(&token));
+        let answer = tcp.post("/api/track/start", &fields).await;
+        assert_eq!(answer.status, 401, "{why}");
+        let told = tool(&tcp, &fields).await;
+        assert_eq!((&told["status"], &told["session_id"]), (&json!("error"), &Value::Null));
+        for said in [&answer.json()["detail"], &told["error"]] {
+            assert!(said.as_str().is_some_and(|said| said.contains(why)), "{why}: {said}");
+        }
     }
+    let fields = start(1, Some(&sign(&hs256, &claims("jti", &json!("6")), SECRET)));
+    let told = tool(&tcp, &fields).await;
+    assert_eq!(told["status"], "tracked", "{told}");
+    assert_eq!(
+        tcp.post("/api/track/start", &fields).await.json()["session_id"],
+        told["session_id"]
+    );
     // The secret is not handed on: no session has it, nor what is kept of one.
     let mut call = wk.call(["run", "-d", "--", "env"]);
     call.env_remove("SESSION_BUDDY_SECRET");

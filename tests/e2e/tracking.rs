@@ -118,8 +118,12 @@ async fn a_shell_elsewhere_is_tracked_from_its_start_to_its_end() {
     refused(&answer, 400, problem_type::BAD_REQUEST, "before the start of the session");
     assert!(view(&wk, &id).await.end_time.is_none());
 
-    let end = json!({"session_id": id, "timestamp": "2026-02-06T10:35:00Z", "metadata": null});
-    for _ in 0..2 {
+    assert_eq!(shown.metadata["user_home"], "/home/les");
+    let secret = format!("ghp_{}", "a1B2".repeat(9));
+    let said = json!({"reason": "exit", "adapters": [], "key": secret});
+    for metadata in [said, json!({"reason": "told again"})] {
+        let at = "2026-02-06T10:35:00Z";
+        let end = json!({"session_id": id, "timestamp": at, "metadata": metadata});
         let answer = tell(&wk, "/api/track/end", &end).await;
         assert_eq!(answer.json(), json!({"session_id": id, "status": "ended", "error": null}));
     }
@@ -127,6 +131,13 @@ async fn a_shell_elsewhere_is_tracked_from_its_start_to_its_end() {
     assert_eq!(shown.status.map(wk_model::Status::as_str), Some("completed"));
     assert!((shown.duration_seconds - 300.0).abs() < 0.001, "{}", shown.duration_seconds);
     assert_eq!(shown.end_time.unwrap().to_string(), "2026-02-06T10:35:00.000Z");
+    assert_eq!(
+        (&shown.metadata["reason"], &shown.metadata["adapters"]),
+        (&json!("exit"), &json!([]))
+    );
+    assert_eq!(shown.metadata["component_version"], "1.0.0");
+    assert!(!shown.metadata["key"].as_str().unwrap().contains("a1B2a1B2"), "it is masked");
+    assert!(wk.ok(["show", &id]).await.contains("reason=exit"));
     let mut events = wk.events().await;
     let verdict = events.until_kind(&id, "verdict_reached").await;
     assert_eq!(verdict.data["cause"], "completed");
@@ -229,6 +240,30 @@ async fn reports_end_no_session_that_is_held_and_records_of_living_ones_are_not_
     for _ in 0..2 {
         let answer = tell(&wk, &format!("/api/sessions/{elsewhere}/end"), &json!({})).await;
         assert_eq!(answer.json()["status"], "completed");
+    }
+    let mut events = wk.events().await;
+    let verdict = events.until_kind(&elsewhere, "verdict_reached").await;
+    let evidence = verdict.data["evidence"].to_string();
+    assert!(evidence.contains("its record was closed by uid"), "{evidence}");
+    for false_word in ["its client said", "holder", "disk"] {
+        assert!(!evidence.contains(false_word), "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn one_record_that_cannot_be_closed_keeps_no_other_open() {
+    let wk = TestDaemon::start().await;
+    let held = wk.script("exec sleep 1000").await;
+    let first = start(&wk, &event(1, 7, "elsewhere")).await;
+    let second = start(&wk, &event(2, 7, "elsewhere")).await;
+    let outcome = wk.wk(["end", &first, "nosuch", &held.id, &second]).await;
+    let closed = outcome.text();
+    let complaints = outcome.failed(1);
+    assert!(closed.contains(&first) && closed.contains(&second), "{closed}");
+    assert!(closed.contains("a shell that still runs goes on"), "{closed}");
+    assert!(complaints.contains("`nosuch`") && complaints.contains("wk stop"), "{complaints}");
+    for id in [&first, &second] {
+        assert!(view(&wk, id).await.end_time.is_some());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the system must have: installed on Debian and its kin, named elsewhere.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -47,6 +47,12 @@ pub(crate) const PEERS: &[Need] = &[
     program!("script", "bsdutils"),
     program!("vim", "vim"),
     program!("ps", "procps"),
+    Need {
+        what: "the list of time zones",
+        present: || Path::new("/usr/share/zoneinfo/Europe/Berlin").exists(),
+        debian: &["tzdata"],
+        elsewhere: "tzdata",
+    },
 ];
 
 /// For the tests of the Python client.

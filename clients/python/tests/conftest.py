@@ -25,6 +25,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     for name in ("WK_STATE_DIR", "WK_CLIENT_ATTEMPTS", "WK_CLIENT_BREAKER_OPEN"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("WK_CLIENT_ENDPOINT", "WK_CLIENT_BREAKER_FAILURES"):
+        monkeypatch.delenv(name, raising=False)
+    # Else it is in /tmp, where a daemon of this user's may be.
+    monkeypatch.setenv("WK_RUNTIME_DIR", str(tmp_path / "r"))
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 

@@ -159,3 +159,33 @@ def test_a_daemon_that_wants_web_tokens_believes_ours(
     monkeypatch.setenv("WATCHKEEPER_AUTH_SECRET", secret)
     with SessionTracker("friend", settings=patient()) as friend:
         assert friend.session_id, friend.reason
+
+
+def test_a_secret_that_is_exported_switches_nothing_off(
+    wk: Wk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, secret = "MAHAVISHNU_CROSS_PROJECT_AUTH_SECRET", secrets.token_urlsafe(32)
+    monkeypatch.setenv(name, secret)
+    with SessionTracker("alone", settings=patient()) as alone:
+        assert alone.session_id, alone.reason
+        assert show(wk, alone.session_id)["verified"] is False
+    wk("daemon", "stop")
+    wk("daemon", "start", **{name: secret})
+    with SessionTracker("both", settings=patient()) as both:
+        assert both.session_id, both.reason
+        assert show(wk, both.session_id)["verified"] is True
+    monkeypatch.setenv(name, secrets.token_urlsafe(32))
+    with SessionTracker("stranger", settings=patient()) as stranger:
+        assert "its signature is wrong" in stranger.banner()[0]
+
+
+def test_settings_and_address_come_from_the_daemon(
+    wk: Wk, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WATCHKEEPER_ENDPOINT")
+    (short / "config.toml").write_text('[client]\nattempts = 7\nbreaker_open = "90s"\n')
+    wk("config", "reload")
+    settings = patient()
+    assert (settings.attempts, settings.breaker_open) == (7, 90.0)
+    with SessionTracker("found", settings=settings) as tracker:
+        assert tracker.session_id, tracker.reason

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_delays_double_from_one_to_ten_seconds() -> None:
 def test_the_environment_says_whom_to_tell(
     variables: dict[str, str], endpoint: str, program: object
 ) -> None:
-    settings = Settings.from_environment(variables)
+    settings = Settings.from_environment({"WK_RUNTIME_DIR": "/nowhere", **variables})
     assert (settings.endpoint, settings.program) == (endpoint, program)
 
 
@@ -70,6 +71,42 @@ def test_the_environment_sets_the_rest() -> None:
     assert Settings.from_environment({}).spool is None
     for given, want in [("60s", 60), ("250ms", 0.25), ("24h", 86400), ("7", 7), ("x", 9), (None, 9)]:
         assert seconds(given, 9) == want
+
+
+def test_what_the_daemon_has_left_is_read_and_a_variable_comes_first(tmp_path: Path) -> None:
+    state, runtime = tmp_path / "s", tmp_path / "run"
+    for folder in (state, runtime):
+        folder.mkdir(mode=0o700)
+    variables = {"WK_STATE_DIR": str(state), "WK_RUNTIME_DIR": str(runtime)}
+
+    def read(**more: str) -> Settings:
+        return Settings.from_environment({**variables, **more})
+
+    assert read().endpoint == "http://127.0.0.1:8678/mcp"
+    (runtime / "http").write_text("127.0.0.1:4711\n")
+    assert read().endpoint == "http://127.0.0.1:4711/mcp"
+    # Wherever it listens, it is the same server.
+    assert read().server == "http://127.0.0.1:8678/mcp"
+    (runtime / "http").write_text("[::]:4711\n")
+    assert read().endpoint == "http://[::1]:4711/mcp"
+    left = {"endpoint": None, "attempts": 5, "breaker_failures": 7, "breaker_open": 1.5}
+    (state / "client.json").write_text(json.dumps(left))
+    settings = read()
+    assert (settings.attempts, settings.breaker_failures, settings.breaker_open) == (5, 7, 1.5)
+    assert settings.endpoint == "http://[::1]:4711/mcp"
+    assert read(WK_CLIENT_ATTEMPTS="2").attempts == 2
+    (state / "client.json").write_text(json.dumps({**left, "endpoint": "http://box:1/mcp"}))
+    assert (read().endpoint, read().server) == ("http://box:1/mcp", "http://box:1/mcp")
+    assert read(WK_CLIENT_ENDPOINT="http://own:2/mcp").endpoint == "http://own:2/mcp"
+    # What others could have written is not believed, nor what makes no sense.
+    state.chmod(0o777)
+    assert read().endpoint == "http://[::1]:4711/mcp" and read().attempts == 3
+    state.chmod(0o700)
+    for strange in ("", "[]", '{"attempts": "many", "breaker_open": {}}', "[" * 100_000):
+        (state / "client.json").write_text(strange)
+        assert (read().attempts, read().breaker_open) == (3, 60.0)
+    (runtime / "http").write_text("evil.example:80\n")
+    assert read().endpoint == "http://127.0.0.1:8678/mcp"
 
 
 def test_a_token_is_signed_with_the_first_secret() -> None:

@@ -20,6 +20,9 @@ pub struct ListenerView {
     pub mode: String,
     /// `loopback` or `token`.
     pub tracking: String,
+    /// A secret is set that web tokens are checked with.
+    #[serde(default)]
+    pub secret: bool,
 }
 
 /// `GET /health`: the daemon is there.

@@ -1,7 +1,7 @@
 //! A program that is a session of kind `shell`: it tells of its own start and end.
 //!
-//! The daemon is told where it runs; else a record waits for it, as those of `wk-hook` do. The
-//! program never fails, nor waits long, because of either.
+//! The daemon is told where it runs; else a record waits for it, as those of `wk-hook` do: of the
+//! start, of the end, or of both. The program never fails, nor waits long, because of either.
 
 use std::{env, fs, time::Duration};
 
@@ -15,7 +15,7 @@ use wk_hook::{
 };
 use wk_model::Time;
 
-use crate::{Client, Places};
+use crate::{Client, ClientError, Places};
 
 /// Whoever does not answer by then is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,10 +23,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// This program's session, from its start to [`Tracker::end`].
 ///
 /// A program that ends without it is ended by the daemon, which sees that its process is gone.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), wk_client::BadPlace> {
+/// let places = wk_client::Places::of_this_user()?;
+/// let tracker = wk_client::Tracker::start(&places, "mytool", "MyShell").await;
+/// // … the shell …
+/// tracker.end().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Tracker {
     places: Places,
     client: Client,
+    component: String,
     shell_type: String,
     told: Told,
 }
@@ -38,6 +49,14 @@ enum Told {
     Nobody,
 }
 
+/// Why nobody took what was told.
+enum Untold {
+    /// Nobody has answered, or not now: another daemon will hear of it.
+    Away,
+    /// The daemon says that it cannot be.
+    Refused,
+}
+
 impl Tracker {
     /// Tells that this program begins. `component` is of letters, digits, `_` and `-`.
     pub async fn start(places: &Places, component: &str, shell_type: &str) -> Self {
@@ -45,14 +64,15 @@ impl Tracker {
         let mut tracker = Self {
             places: places.clone(),
             client,
+            component: component.to_owned(),
             shell_type: shell_type.to_owned(),
             told: Told::Nobody,
         };
         let start = start_event(component, shell_type);
-        if let Some(session_id) = tracker.call("/track/start", &start).await {
-            tracker.told = Told::Daemon { session_id };
-        } else if tracker.leave(ShellEvent::Start) {
-            tracker.told = Told::Record;
+        match tracker.call("/track/start", &start).await {
+            Ok(session_id) => tracker.told = Told::Daemon { session_id },
+            Err(Untold::Away) if tracker.leave(ShellEvent::Start) => tracker.told = Told::Record,
+            Err(_) => {}
         }
         tracker
     }
@@ -70,7 +90,11 @@ impl Tracker {
         match &self.told {
             Told::Daemon { session_id } => {
                 let end = json!({"session_id": session_id, "timestamp": now()});
-                self.call("/track/end", &end).await.is_some()
+                match self.call("/track/end", &end).await {
+                    Ok(_) => true,
+                    Err(Untold::Away) => self.leave(ShellEvent::End),
+                    Err(Untold::Refused) => false,
+                }
             }
             Told::Record => self.leave(ShellEvent::End),
             Told::Nobody => false,
@@ -78,18 +102,53 @@ impl Tracker {
     }
 
     /// The session's id in the daemon's answer.
-    async fn call(&self, path: &str, event: &Value) -> Option<String> {
+    async fn call(&self, path: &str, event: &Value) -> Result<String, Untold> {
         let answer = tokio::time::timeout(PATIENCE, self.client.post::<Value>(path, &(), event));
-        let answer = answer.await.ok()?.ok()?;
-        Some(answer["session_id"].as_str()?.to_owned())
+        match answer.await {
+            Ok(Ok(answer)) => answer["session_id"].as_str().map(str::to_owned).ok_or(Untold::Away),
+            Ok(Err(ClientError::Refused(problem))) if problem.status < 500 => Err(Untold::Refused),
+            Ok(Err(_)) | Err(_) => Err(Untold::Away),
+        }
     }
 
     /// Leaves a record for a daemon to come.
     fn leave(&self, event: ShellEvent) -> bool {
-        let record = Record { head: head(event, &self.shell_type), body: Vec::new() };
+        let record = Record { head: self.head(event), body: Vec::new() };
         let left = Spool::new(hooks(&self.places.state)).add(&record).is_ok();
         bell::ring(&bell_in(&self.places.runtime));
         left
+    }
+
+    fn head(&self, event: ShellEvent) -> Head {
+        let pid = std::process::id();
+        let shell = ShellCall {
+            event,
+            shell_type: self.shell_type.clone(),
+            pid: Some(pid),
+            component: Some(self.component.clone()),
+            session_id: self.session_id().map(str::to_owned),
+            ..ShellCall::default()
+        };
+        Head {
+            agent: self.shell_type.clone(),
+            boot_ns: clock::boot_ns(),
+            boot_id: clock::boot_id(),
+            time_ms: clock::wall_ms(),
+            pid,
+            uid: process::getuid().as_raw(),
+            pid_namespace: ancestry::pid_namespace(),
+            ancestors: ancestry::lineage(pid),
+            environment: Environment {
+                wk_session_id: env::var("WK_SESSION_ID").ok(),
+                ..Environment::default()
+            },
+            working_directory: env::current_dir()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            shell: Some(shell),
+            ..Head::default()
+        }
     }
 }
 
@@ -110,33 +169,6 @@ fn start_event(component: &str, shell_type: &str) -> Value {
         "hostname": uname().nodename().to_string_lossy(),
         "environment": {"platform": "linux", "cwd": directory.to_string_lossy()},
     })
-}
-
-fn head(event: ShellEvent, shell_type: &str) -> Head {
-    let pid = std::process::id();
-    let shell = ShellCall {
-        event,
-        shell_type: shell_type.to_owned(),
-        pid: Some(pid),
-        ..ShellCall::default()
-    };
-    Head {
-        agent: shell_type.to_owned(),
-        boot_ns: clock::boot_ns(),
-        boot_id: clock::boot_id(),
-        time_ms: clock::wall_ms(),
-        pid,
-        uid: process::getuid().as_raw(),
-        pid_namespace: ancestry::pid_namespace(),
-        ancestors: ancestry::lineage(pid),
-        environment: Environment {
-            wk_session_id: env::var("WK_SESSION_ID").ok(),
-            ..Environment::default()
-        },
-        working_directory: env::current_dir().unwrap_or_default().to_string_lossy().into_owned(),
-        shell: Some(shell),
-        ..Head::default()
-    }
 }
 
 fn now() -> String {
@@ -180,6 +212,7 @@ mod tests {
         let told = calls.iter().map(|head| head.shell.clone().unwrap());
         let events: Vec<ShellEvent> = told.map(|shell| shell.event).collect();
         assert_eq!(events, [ShellEvent::Start, ShellEvent::End]);
+        assert_eq!(calls[0].shell.as_ref().unwrap().component.as_deref(), Some("mytool"));
         // The daemon finds the process among those that it is told of.
         assert_eq!(calls[0].ancestors[0].pid, std::process::id());
     }
@@ -192,7 +225,7 @@ mod tests {
         let listener = UnixListener::bind(places.socket()).unwrap();
         let daemon = tokio::spawn(async move {
             let mut heard = Vec::new();
-            for _ in 0..2 {
+            for _ in 0..3 {
                 let (mut line, _) = listener.accept().await.unwrap();
                 let mut text = vec![0; 65536];
                 let length = line.read(&mut text).await.unwrap();
@@ -207,10 +240,17 @@ mod tests {
         let tracker = Tracker::start(&places, "mytool", "MyShell").await;
         assert_eq!(tracker.session_id(), Some("28t5cy4tqkff"));
         assert!(tracker.end().await);
+        let tracker = Tracker::start(&places, "mytool", "MyShell").await;
         let heard = daemon.await.unwrap();
         assert!(heard[0].starts_with("POST /api/track/start "), "{heard:?}");
         assert!(heard[1].starts_with("POST /api/track/end "), "{heard:?}");
         assert!(!places.state.exists(), "nothing waits for anybody");
+        // It is away by now: a record says which session is over.
+        assert!(tracker.end().await);
+        let waiting = Spool::new(hooks(&places.state)).waiting().unwrap();
+        let call = waiting[0].read().unwrap().unwrap().head.shell.unwrap();
+        assert_eq!((waiting.len(), call.event), (1, ShellEvent::End));
+        assert_eq!(call.session_id.as_deref(), Some("28t5cy4tqkff"));
     }
 
     #[tokio::test]

@@ -74,17 +74,22 @@ impl HookSettings {
 
     /// Leaves them for hooks, unless they are there already.
     pub fn save(&self, hooks: &Path) -> io::Result<()> {
-        let text = serde_json::to_vec(self).map_err(io::Error::other)?;
-        let path = hooks.join(FILE);
-        if fs::read(&path).is_ok_and(|there| there == text) {
-            return Ok(());
-        }
-        let new = hooks.join(format!("{FILE}.{}.new", std::process::id()));
-        let mut options = fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
-        file.and_then(|mut file| file.write_all(&text))?;
-        fs::rename(new, path)
+        leave(hooks, FILE, self)
     }
+}
+
+/// Leaves something as JSON in a folder of this user's, unless it is there already.
+pub fn leave(folder: &Path, name: &str, told: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_vec(told).map_err(io::Error::other)?;
+    let path = folder.join(name);
+    if fs::read(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    let new = folder.join(format!("{name}.{}.new", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
+    file.and_then(|mut file| file.write_all(&text))?;
+    fs::rename(new, path)
 }
 
 /// `90`, `90s`, `10m`, `24h` or `7d` as seconds.

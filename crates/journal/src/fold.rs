@@ -73,6 +73,7 @@ impl Part {
             | Change::VerdictReached(_)
             | Change::SessionRenamed { .. }
             | Change::SessionIdentified(_)
+            | Change::SessionDescribed { .. }
             | Change::TokensCounted(_) => Self::Moves,
             Change::OutputGap(_)
             | Change::LimitWarning(_)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use wk_model::{
     Condition, Created, HeldLimit, HolderUsage, Life, Recovery, Restarted, Seq, Session, SessionId,
     Stopped, Time, Tokens, VerdictSummary,
@@ -50,6 +51,8 @@ struct State {
     renamed: Option<String>,
     #[serde(default)]
     identified: Option<String>,
+    #[serde(default)]
+    described: Map<String, Value>,
     verdict: Option<VerdictSummary>,
     #[serde(default)]
     tokens: Option<Tokens>,
@@ -81,6 +84,7 @@ pub(crate) fn read_session(row: &Row<'_>) -> rusqlite::Result<Arc<Session>> {
         usage: state.usage,
         renamed: state.renamed,
         identified: state.identified,
+        described: state.described,
         verdict: state.verdict,
         tokens: state.tokens,
         removed: state.removed,
@@ -243,6 +247,7 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         usage,
         renamed,
         identified,
+        described,
         verdict,
         tokens,
         removed,
@@ -266,6 +271,7 @@ fn state(session: &Session) -> rusqlite::Result<String> {
         usage: *usage,
         renamed: renamed.clone(),
         identified: identified.clone(),
+        described: described.clone(),
         verdict: verdict.clone(),
         tokens: tokens.clone(),
         removed: *removed,

@@ -75,6 +75,7 @@ pub const KNOWN: &[&str] = &[
     "tmux_layout_changed",
     "session_renamed",
     "session_identified",
+    "session_described",
     "tool_started",
     "tool_finished",
     "prompt",
@@ -101,6 +102,11 @@ struct TransitionRefused {
 #[derive(Serialize, Deserialize)]
 struct Adopted {
     holder: ProcessId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Described {
+    metadata: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,6 +169,9 @@ pub(crate) fn encode(change: &Change) -> serde_json::Result<String> {
         Change::OomVictimSeen(data) => to_string(data),
         Change::CommandSeen(data) => to_string(data),
         Change::SessionIdentified(data) => to_string(data),
+        Change::SessionDescribed { metadata } => {
+            to_string(&Described { metadata: metadata.clone() })
+        }
         Change::ToolStarted(data) => to_string(data),
         Change::ToolFinished(data) => to_string(data),
         Change::Prompt(data) => to_string(data),
@@ -273,6 +282,10 @@ fn decode_known(kind: &str, data: &str) -> serde_json::Result<Option<Change>> {
         "oom_victim_seen" => Change::OomVictimSeen(from_str(data)?),
         "command_seen" => Change::CommandSeen(from_str(data)?),
         "session_identified" => Change::SessionIdentified(from_str(data)?),
+        "session_described" => {
+            let Described { metadata } = from_str(data)?;
+            Change::SessionDescribed { metadata }
+        }
         "tool_started" => Change::ToolStarted(from_str(data)?),
         "tool_finished" => Change::ToolFinished(from_str(data)?),
         "prompt" => Change::Prompt(from_str(data)?),
@@ -362,6 +375,7 @@ mod tests {
         ("tmux_layout_changed", r#"{"windows":[{"index":0,"name":"sh","layout":"b25d,80x24,0,0,0","active":true,"panes":[{"id":"%0","index":0,"process":{"boot":"00000000-0000-0000-0000-000000000001","pid":9,"start_time":1234},"tty":"/dev/pts/3","working_directory":"/srv","start_command":"","current_command":"sleep","current_argv":["sleep","60"]}]}]}"#),
         ("session_renamed", r#"{"name":"web-2"}"#),
         ("session_identified", r#"{"external_id":"x-2"}"#),
+        ("session_described", r#"{"metadata":{"reason":"exit"}}"#),
         ("tool_started", r#"{"tool":"Bash","tool_use_id":"toolu_1","agent_id":null,"input":{"text":"cargo test","bytes":10},"payload_bytes":2048}"#),
         ("tool_finished", r#"{"tool":"Bash","tool_use_id":"toolu_1","agent_id":null,"outcome":"failed","duration_ms":12,"error":"exit code 1","output":{"text":"cargo test","bytes":10},"payload_bytes":2048}"#),
         ("prompt", r#"{"prompt":{"text":"cargo test","bytes":10},"payload_bytes":2048}"#),

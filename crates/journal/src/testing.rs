@@ -281,6 +281,9 @@ pub(crate) fn every_change() -> Vec<Change> {
         }),
         Change::SessionRenamed { name: "web-2".to_owned() },
         Change::SessionIdentified(Identified { external_id: "x-2".to_owned() }),
+        Change::SessionDescribed {
+            metadata: Map::from_iter([("reason".to_owned(), json!("exit"))]),
+        },
         Change::ToolStarted(Box::new(ToolStarted {
             tool: "Bash".to_owned(),
             tool_use_id: Some("toolu_1".to_owned()),

@@ -50,6 +50,7 @@ const RULES: &[fn(&Case) -> Option<Finding>] = &[
     own::never_ran,
     own::exec_failed,
     own::rebooted,
+    own::record_closed,
     own::limit,
     own::stopped,
     oom::by_the_kernel,

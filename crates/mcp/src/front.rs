@@ -4,11 +4,15 @@
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
-    http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
+use wk_api::{Problem, problem_type};
 
 /// The most bytes that a request may have.
 pub(crate) const MAX_REQUEST: usize = 1 << 20;
@@ -31,6 +35,29 @@ pub(crate) async fn receive(request: Request) -> Result<Request, Box<Response>> 
         Ok(()) => Ok(Request::from_parts(head, Body::from(bytes))),
         Err((id, code, said)) => Err(refuse(StatusCode::BAD_REQUEST, id, code, &said)),
     }
+}
+
+/// The library's answer; what it refuses in plain text is said in a problem document, as
+/// everywhere else.
+pub(crate) async fn answer(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || is_json(response.headers()) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let said = to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
+    let problem = Problem {
+        kind: problem_type::BAD_REQUEST.to_owned(),
+        title: status.canonical_reason().unwrap_or("Refused").to_owned(),
+        status: status.as_u16(),
+        detail: String::from_utf8_lossy(&said).trim().to_owned(),
+        candidates: Vec::new(),
+    };
+    let kind = HeaderValue::from_static("application/problem+json");
+    head.headers.insert(CONTENT_TYPE, kind);
+    head.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(serde_json::to_vec(&problem).unwrap_or_default()))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

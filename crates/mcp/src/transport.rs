@@ -40,7 +40,7 @@ where
         let service = service.clone();
         async move {
             match front::receive(request).await {
-                Ok(request) => service.handle(request).await.map(Body::new),
+                Ok(request) => front::answer(service.handle(request).await.map(Body::new)).await,
                 Err(answer) => *answer,
             }
         }

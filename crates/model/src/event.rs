@@ -155,6 +155,10 @@ pub enum Change {
     },
     /// Its agent calls it by another id than before.
     SessionIdentified(Identified),
+    /// Its client says more of it than at its start.
+    SessionDescribed {
+        metadata: Map<String, Value>,
+    },
     /// An agent is about to use a tool.
     ToolStarted(Box<ToolStarted>),
     ToolFinished(Box<ToolFinished>),
@@ -233,6 +237,7 @@ impl Change {
             Self::TmuxLayoutChanged(_) => "tmux_layout_changed",
             Self::SessionRenamed { .. } => "session_renamed",
             Self::SessionIdentified(_) => "session_identified",
+            Self::SessionDescribed { .. } => "session_described",
             Self::ToolStarted(_) => "tool_started",
             Self::ToolFinished(_) => "tool_finished",
             Self::Prompt(_) => "prompt",

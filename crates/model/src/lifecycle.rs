@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LimitKind, ProcessId, Recovering, Time, WaitsFor};
+use crate::{LimitKind, ProcessId, Recovering, Requester, Time, WaitsFor};
 
 /// What a session is a session of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -75,7 +75,11 @@ pub enum Ending {
     /// It is gone, and whoever waited for it was not one of ours.
     Gone,
     /// Whoever told of it said that it is over.
-    Closed,
+    Closed {
+        /// Somebody else, who closed its record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Requester>,
+    },
     /// It was given up before an attempt ran.
     NeverRan {
         why: String,
@@ -91,7 +95,7 @@ impl Ending {
             | Self::HolderLost
             | Self::Rebooted
             | Self::Gone
-            | Self::Closed
+            | Self::Closed { .. }
             | Self::NeverRan { .. } => None,
         }
     }
@@ -111,7 +115,7 @@ impl Ending {
             Self::Signaled { signal, .. } => 128 + signal,
             // Nobody knows; 1 is "failed", and not a signal that never was.
             Self::HolderLost | Self::Rebooted | Self::Gone | Self::NeverRan { .. } => 1,
-            Self::Closed => 0,
+            Self::Closed { .. } => 0,
         }
     }
 
@@ -127,7 +131,7 @@ impl Ending {
             (None, Self::ExecFailed { .. } | Self::Rebooted) => Outcome::Failed,
             (None, Self::NeverRan { .. }) => Outcome::Cancelled,
             (None, _) if stopped => Outcome::Cancelled,
-            (None, Self::Exited { code: 0 } | Self::Closed) => Outcome::Completed,
+            (None, Self::Exited { code: 0 } | Self::Closed { .. }) => Outcome::Completed,
             // A shell returns its last command's code: that says nothing of the session.
             (None, Self::Exited { .. }) if matches!(kind, Kind::Shell | Kind::Tmux) => {
                 Outcome::Completed

@@ -19,6 +19,7 @@
 //! left only by a recovery from `failed` or `timeout`, or by a restart that somebody asked for.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     Admitted, AttemptExited, AttemptStarted, Category, Change, Condition, Created, Ended, Ending,
@@ -76,6 +77,9 @@ pub struct Session {
     /// What its agent calls it now, where that is another id than it was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identified: Option<String>,
+    /// What was said of it after its start, beside the metadata that it was created with.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub described: Map<String, Value>,
     /// Why the latest attempt ended.
     #[serde(default)]
     pub verdict: Option<VerdictSummary>,
@@ -98,6 +102,17 @@ pub struct Refused {
 }
 
 impl Session {
+    /// What its client says of it, at its start and later; the later word counts.
+    pub fn metadata(&self) -> Map<String, Value> {
+        let mut metadata = self.created.metadata.clone();
+        metadata.extend(self.described.clone());
+        metadata
+    }
+
+    fn describe(&mut self, metadata: &Map<String, Value>) {
+        self.described.extend(metadata.clone());
+    }
+
     /// The session that a `session_created` event begins, or that a summary tells of; none for
     /// any other event.
     pub fn create(event: &Event) -> Option<Self> {
@@ -128,6 +143,7 @@ impl Session {
             usage: None,
             renamed: None,
             identified: None,
+            described: Map::new(),
             verdict: None,
             tokens: None,
             removed: false,
@@ -179,6 +195,7 @@ impl Session {
             Change::SessionIdentified(identified) => {
                 self.identified = Some(identified.external_id.clone());
             }
+            Change::SessionDescribed { metadata } => self.describe(metadata),
             Change::TokensCounted(tokens) => self.tokens = Some(tokens.clone()),
             Change::SessionClosed { .. } => return self.close(),
             Change::SessionRemoved { .. } if !self.is_ended() => {

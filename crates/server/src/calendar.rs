@@ -41,6 +41,8 @@ impl Calendar {
             )
         };
         let zone = known.map_err(bad)?;
+        // What was asked for may be `local`, or be written in small letters.
+        let zone_name = zone.iana_name().map_or(zone_name, str::to_owned);
         Ok(Self { zone, zone_name, period: period.unwrap_or(Period::Day) })
     }
 

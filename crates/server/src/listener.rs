@@ -147,6 +147,7 @@ impl Listener {
             connections: self.connections.load(Ordering::Relaxed),
             mode: policy.mode.to_string(),
             tracking: policy.tracking.as_str().to_owned(),
+            secret: policy.secret.is_some(),
         }
     }
 

@@ -127,6 +127,7 @@ pub enum Order {
     /// Close the record of a reported session whose end was never heard.
     EndRecord {
         session_id: SessionId,
+        by: Requester,
         answer: Answer<()>,
     },
     /// Read the settings again.

@@ -82,7 +82,7 @@ pub(crate) fn view(session: &Session, sessions: &Sessions) -> SessionView {
         shell_type: created.shell_type.clone(),
         python_version: created.python_version.clone(),
         verified: created.reported.as_ref().map(|reported| reported.verified),
-        metadata: created.metadata.clone(),
+        metadata: session.metadata(),
         tokens: session.tokens.as_ref().and_then(|tokens| serde_json::to_value(tokens).ok()),
         terminal: created.terminal,
         tmux: created.tmux.as_ref().map(|place| tmux(place, session)),
@@ -196,7 +196,7 @@ fn error(ending: &Ending) -> Option<String> {
         Ending::Rebooted => Some("the machine went down".into()),
         Ending::NeverRan { why } => Some(why.clone()),
         Ending::Gone => Some("it is gone; nobody of ours waited for its end".into()),
-        Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Closed => None,
+        Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Closed { .. } => None,
     }
 }
 

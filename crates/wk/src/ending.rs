@@ -21,7 +21,8 @@ pub(crate) fn of_ended(ended: &Ended) -> String {
         Ending::HolderLost => "its holder was lost".into(),
         Ending::Rebooted => "the machine went down".into(),
         Ending::Gone => "nobody saw how".into(),
-        Ending::Closed => "it was closed".into(),
+        Ending::Closed { by: None } => "it was closed".into(),
+        Ending::Closed { by: Some(_) } => "its record was closed".into(),
         Ending::NeverRan { why } => visible(why).into_owned(),
     }
 }

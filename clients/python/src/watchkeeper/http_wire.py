@@ -104,11 +104,12 @@ class HttpWire:
             return
         if status == 404 and self._session:
             raise SessionGone("the server has forgotten us")
+        words = body.words()
         if status in (401, 403):
-            raise Declined(f"not allowed (HTTP {status})")
-        if status in (400, 413, 422):
-            raise Refused(f"refused (HTTP {status}): {body.beginning()}")
-        raise Unreachable(f"HTTP {status}")
+            raise Declined(_with(f"not allowed (HTTP {status})", words))
+        if status in (400, 413, 415, 422):
+            raise Refused(_with(f"refused (HTTP {status})", words))
+        raise Unreachable(_with(f"HTTP {status}", words))
 
 
 class _Body:
@@ -137,10 +138,17 @@ class _Body:
                     return found
         return None
 
-    def beginning(self) -> str:
+    def words(self) -> str:
+        """What the server says of an error: the `detail` of a problem, else how it begins."""
+        text = ""
         with contextlib.suppress(OSError, http.client.HTTPException, Unreachable):
-            return self._piece()[:200].decode("utf-8", "replace")
-        return ""
+            text = self.text()
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(text)
+            detail = found.get("detail") if isinstance(found, dict) else None
+            text = detail if isinstance(detail, str) else text
+        # It goes into one line of a banner.
+        return " ".join("".join(c if c.isprintable() else " " for c in text[:300]).split())
 
     def _piece(self) -> bytes:
         left = self._deadline.left()
@@ -152,6 +160,10 @@ class _Body:
         if self._length > LARGEST_ANSWER:
             raise Unreachable("the answer is too long")
         return piece
+
+
+def _with(what: str, words: str) -> str:
+    return f"{what}: {words}" if words else what
 
 
 def _words(error: Exception) -> str:

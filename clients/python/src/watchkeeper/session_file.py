@@ -23,7 +23,8 @@ from typing import Optional
 from . import project
 from .project import Place
 from .session_entry import PREFIX, UNKNOWN, Corrupt, Entry, Foreign, is_id, read, remove, write
-from .settings import seconds, state_folder
+from .daemon_files import state_folder
+from .settings import seconds
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What can be set, and where the environment says it."""
+"""What can be set, and where environment and daemon say it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
+from . import daemon_files
+from .daemon_files import state_folder
+
 DEFAULT_ENDPOINT = "http://127.0.0.1:8678/mcp"
 
+_ENDPOINTS = ("SESSION_BUDDY_MCP_ENDPOINT", "WATCHKEEPER_ENDPOINT", "WK_CLIENT_ENDPOINT")
 _OFF = {"0", "off", "false", "no"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -21,6 +25,8 @@ class Settings:
     """How a tracker behaves. All times are in seconds."""
 
     endpoint: str = DEFAULT_ENDPOINT
+    #: Nobody has named the endpoint: it is where this user's daemon listens.
+    own_daemon: bool = False
     #: A program that speaks MCP on its standard input and output; used instead of the endpoint.
     program: Optional[str] = None
     #: The user switched tracking off.
@@ -46,20 +52,38 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Optional[Mapping[str, str]] = None) -> Settings:
-        """The defaults, changed by what the environment says."""
+        """The defaults, changed by what the daemon has left, and that by the environment."""
         variables = os.environ if environment is None else environment
-        given = variables.get("SESSION_BUDDY_MCP_ENDPOINT") or variables.get("WATCHKEEPER_ENDPOINT")
+        given = next(filter(None, (variables.get(name) for name in _ENDPOINTS)), None)
+        state = state_folder(variables)
+        left = daemon_files.settings(state)
+        told = given or _text(left.get("endpoint"))
+        own = daemon_files.endpoint(daemon_files.runtime_folder(variables)) if not told else None
         settings = cls(
-            endpoint=given or DEFAULT_ENDPOINT,
+            endpoint=told or own or DEFAULT_ENDPOINT,
+            own_daemon=not told,
             # An address that was given says more than a program that happens to be there.
             program=None if given else variables.get("SESSION_BUDDY_PATH") or None,
             enabled=variables.get("WATCHKEEPER_TRACKING", "").strip().lower() not in _OFF,
-            spool=_spool(variables),
+            spool=state / "client-spool" if state else None,
         )
-        attempts = _count(variables.get("WK_CLIENT_ATTEMPTS"), settings.attempts)
-        failures = _count(variables.get("WK_CLIENT_BREAKER_FAILURES"), settings.breaker_failures)
-        pause = seconds(variables.get("WK_CLIENT_BREAKER_OPEN"), settings.breaker_open)
-        return replace(settings, attempts=attempts, breaker_failures=failures, breaker_open=pause)
+
+        def setting(name: str) -> Optional[str]:
+            return variables.get(f"WK_CLIENT_{name.upper()}") or _text(left.get(name))
+
+        return replace(
+            settings,
+            attempts=_count(setting("attempts"), settings.attempts),
+            breaker_failures=_count(setting("breaker_failures"), settings.breaker_failures),
+            breaker_open=seconds(setting("breaker_open"), settings.breaker_open),
+        )
+
+    @property
+    def server(self) -> str:
+        """What events that wait on disk call the server, wherever it listens just now."""
+        if self.program:
+            return f"stdio:{self.program}"
+        return DEFAULT_ENDPOINT if self.own_daemon else self.endpoint
 
     def delay(self, failures: int) -> float:
         """How long to wait after so many failures in a row: 1 s, 2 s, 4 s … 10 s."""
@@ -73,23 +97,11 @@ def seconds(text: Optional[str], default: float) -> float:
     return float(found[1]) * _SECONDS[found[2] or "s"] if found else default
 
 
-def state_folder(variables: Mapping[str, str]) -> Optional[Path]:
-    """Where Watchkeeper keeps this user's state; none where that cannot be told."""
-    own, xdg, home = (variables.get(name) for name in ("WK_STATE_DIR", "XDG_STATE_HOME", "HOME"))
-    if own:
-        folder = Path(own)
-    elif xdg:
-        folder = Path(xdg) / "watchkeeper"
-    elif home:
-        folder = Path(home) / ".local/state/watchkeeper"
-    else:
-        return None
-    return folder if folder.is_absolute() else None
-
-
-def _spool(variables: Mapping[str, str]) -> Optional[Path]:
-    folder = state_folder(variables)
-    return folder / "client-spool" if folder else None
+def _text(value: object) -> Optional[str]:
+    """What stands in a file of JSON, as a variable would have it."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value.isprintable() and value else None
 
 
 def _count(text: Optional[str], default: int) -> int:

@@ -222,11 +222,12 @@ class SessionTracker:
         settings = self.settings
         wire: Wire
         if settings.program:
-            wire, endpoint = StdioWire(settings.program), f"stdio:{settings.program}"
+            wire = StdioWire(settings.program)
         else:
-            wire, endpoint = HttpWire(settings.endpoint, auth.token), settings.endpoint
+            wire = HttpWire(settings.endpoint, auth.token)
         spool = Spool(settings.spool) if settings.spool else None
-        return Worker(settings, McpClient(wire, settings.timeout, auth.token), endpoint, spool)
+        client = McpClient(wire, settings.timeout, auth.token)
+        return Worker(settings, client, settings.server, spool)
 
     def _end_at_exit(self) -> None:
         try:

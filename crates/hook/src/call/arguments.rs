@@ -98,6 +98,7 @@ mod tests {
             command: Some("ls".into()),
             exit_code: Some(2),
             duration_ms: Some(15),
+            ..ShellCall::default()
         };
         assert_eq!(parsed(&words), Ok(Call::Shell(want)));
         assert!(parsed(&["--shell", "dance"]).is_err());

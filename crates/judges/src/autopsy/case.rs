@@ -84,7 +84,7 @@ impl<'a> Case<'a> {
 
     fn own_end(&self) -> End {
         match &self.evidence.ending {
-            Ending::Closed => End::Code(0),
+            Ending::Closed { .. } => End::Code(0),
             Ending::Exited { code } | Ending::ExecFailed { code, .. } => End::Code(*code),
             Ending::Signaled { signal, .. } => End::Signal(*signal),
             Ending::HolderLost | Ending::Gone | Ending::Rebooted | Ending::NeverRan { .. } => {

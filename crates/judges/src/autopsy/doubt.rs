@@ -166,7 +166,8 @@ fn misses(case: &Case, finding: Finding) -> Finding {
             | Cause::Unknown
     );
     let open = finding.confidence < Confidence::Certain || (someone && finding.culprit.is_none());
-    if !open {
+    // Of what was only told nobody who looks on knows more.
+    if !open || matches!(case.evidence.ending, Ending::Closed { .. }) {
         return finding;
     }
     let witness = unwitnessed::witness(&case.evidence.coverage);

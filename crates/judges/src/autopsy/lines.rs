@@ -5,7 +5,9 @@ use wk_model::{Delivery, Ending, EvidenceLine, ExitSeen, ProcessId, SignalSeen, 
 use super::{
     Fact, LogNote, ScreenNote, What,
     case::{BY_THE_KERNEL, Case, End, millis},
-    hangup, tmux, tmux_command,
+    hangup,
+    own::requester,
+    tmux, tmux_command,
     words::{ended, line, plain, who},
 };
 use crate::amount::bytes;
@@ -45,13 +47,18 @@ fn own(case: &Case) -> Vec<EvidenceLine> {
     if let Some((stopped, _)) = &evidence.stopped {
         lines.push(own("journal", format!("its end was asked for by uid {}", stopped.by.uid)));
     }
+    // Nobody holds what was only found, or told of.
+    let waiting = if evidence.subject.watched { "journal" } else { "holder" };
     lines.push(match &evidence.ending {
-        Ending::Exited { .. } | Ending::Signaled { .. } => own("holder", ended(case.end)),
+        Ending::Exited { .. } | Ending::Signaled { .. } => own(waiting, ended(case.end)),
         Ending::ExecFailed { error, .. } => own("holder", format!("exec: {}", plain(error))),
         Ending::HolderLost => own("journal", "its holder is gone".to_owned()),
         Ending::Gone if case.end == End::Unknown => own("journal", ended(case.end)),
         Ending::Gone => own("journal", format!("it {}", ended(case.end))),
-        Ending::Closed => own("journal", "its client said that it is over".to_owned()),
+        Ending::Closed { by: None } => own("journal", "its client said that it is over".to_owned()),
+        Ending::Closed { by: Some(by) } => {
+            own("journal", format!("its record was closed by {}", requester(by, None)))
+        }
         Ending::Rebooted => own("journal", "the machine was started anew".to_owned()),
         Ending::NeverRan { why } => own("journal", plain(why)),
     });

@@ -11,8 +11,8 @@ use super::{
 
 pub(super) fn of(case: &Case, finding: Finding) -> Opinion {
     let (signal, exit_code) = match case.end {
-        // Its client told that it is over, and no code.
-        End::Code(_) if case.evidence.ending == Ending::Closed => (None, None),
+        // It was told that it is over, and no code.
+        End::Code(_) if matches!(case.evidence.ending, Ending::Closed { .. }) => (None, None),
         End::Code(code) => (None, Some(code)),
         End::Signal(signal) => (Some(signal), None),
         End::Unknown => (None, None),

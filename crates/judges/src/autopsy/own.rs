@@ -1,7 +1,7 @@
 //! What Watchkeeper knows of itself: it could not start, it was asked to stop, it enforced a
 //! limit, the machine went down.
 
-use wk_model::{Cause, Confidence, Ending, LimitKind, LimitReached, Stopped};
+use wk_model::{Cause, Confidence, Ending, LimitKind, LimitReached, Requester};
 
 use super::{
     Shared,
@@ -15,6 +15,14 @@ use crate::amount::{bytes, span};
 pub(super) fn never_ran(case: &Case) -> Option<Finding> {
     let Ending::NeverRan { why } = &case.evidence.ending else { return None };
     Some(Finding::new(Cause::Stopped, Confidence::Certain, format!("never ran: {}", plain(why))))
+}
+
+/// Nobody had heard of its end; somebody wanted it off the list.
+pub(super) fn record_closed(case: &Case) -> Option<Finding> {
+    let Ending::Closed { by: Some(by) } = &case.evidence.ending else { return None };
+    let summary = format!("its record was closed by {}", requester(by, None));
+    let finding = Finding::new(Cause::Completed, Confidence::Possible, summary);
+    Some(finding.misses("nobody has said whether it is really over, or since when"))
 }
 
 pub(super) fn exec_failed(case: &Case) -> Option<Finding> {
@@ -58,7 +66,7 @@ pub(super) fn stopped(case: &Case) -> Option<Finding> {
         if foreign_before_ours(case).is_some() {
             return None;
         }
-        let summary = format!("stopped by {}", requester(stopped, username.as_deref()));
+        let summary = format!("stopped by {}", requester(&stopped.by, username.as_deref()));
         return Some(Finding::new(Cause::Stopped, Confidence::Certain, summary));
     }
     let blow = case.blow.filter(Blow::is_sent)?;
@@ -88,8 +96,8 @@ fn foreign_before_ours<'a>(case: &Case<'a>) -> Option<Blow<'a>> {
     }
 }
 
-fn requester(stopped: &Stopped, username: Option<&str>) -> String {
-    let by = &stopped.by;
+/// E.g. `ann, with wk (4711)`.
+pub(super) fn requester(by: &Requester, username: Option<&str>) -> String {
     let user = username.map_or_else(|| format!("uid {}", by.uid), plain);
     match (&by.client, by.pid) {
         (Some(client), Some(pid)) => format!("{user}, with {} ({pid})", plain(client)),
@@ -136,6 +144,6 @@ pub(super) fn came_late(case: &Case) -> Option<(Cause, String)> {
         return Some((cause_of(reached.limit), format!("{}, but {by} came first", over(reached))));
     }
     let (stopped, username) = case.evidence.stopped.as_ref()?;
-    let asked = requester(stopped, username.as_deref());
+    let asked = requester(&stopped.by, username.as_deref());
     Some((Cause::Stopped, format!("{asked} asked for the end, but {by} came first")))
 }

@@ -70,7 +70,7 @@ fn of_ending(ending: &Ending) -> Category {
     match ending {
         Ending::Exited { code: NOT_FOUND } => Category::CommandNotFound,
         Ending::Exited { code: NOT_EXECUTABLE } => Category::NotExecutable,
-        Ending::Exited { .. } | Ending::Closed => Category::ExitCode,
+        Ending::Exited { .. } | Ending::Closed { .. } => Category::ExitCode,
         Ending::Signaled { .. } => Category::Crash,
         Ending::ExecFailed { code: NOT_FOUND, .. } => Category::CommandNotFound,
         Ending::ExecFailed { .. } => Category::NotExecutable,

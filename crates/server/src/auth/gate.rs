@@ -11,7 +11,12 @@ use wk_api::Problem;
 use wk_holder::host;
 use wk_model::Time;
 
-use super::{Identity, JwtPolicy, Secret, Tokens, bucket::Bucket, verify_jwt};
+use super::{
+    Identity, JwtPolicy, Secret, Tokens,
+    bucket::Bucket,
+    identity::{Records, UNCHECKED},
+    verify_jwt,
+};
 use crate::error::{too_many, unauthorized};
 
 /// Wrong tokens that are looked at: a few at once, then so many per second.
@@ -20,7 +25,7 @@ const FAILURES: (u32, u32) = (20, 100);
 /// How callers show who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// By tokens of our own.
+    /// By tokens of our own; by web tokens, who records.
     #[default]
     Token,
     /// By web tokens, too.
@@ -104,7 +109,10 @@ impl Gate {
     }
 
     /// Who has this token: one that a caller showed in whatever way.
-    pub fn verify(&self, token: &str) -> Result<Identity, Problem> {
+    ///
+    /// None: it counts as none, since it is of a kind that cannot be checked here. Programs that
+    /// share a secret among themselves sign whatever they send, to whomever.
+    pub fn verify(&self, token: &str) -> Result<Option<Identity>, Problem> {
         let refused = match self.look(token, host::now().time) {
             Ok(identity) => return Ok(identity),
             Err(refused) => refused,
@@ -124,38 +132,51 @@ impl Gate {
 
     /// Who sent a request.
     pub(crate) fn identify(&self, shown: Shown<'_>) -> Result<Identity, Problem> {
-        if let Some(token) = shown.token {
-            return self.verify(token);
+        if let Some(identity) = shown.token.map(|token| self.verify(token)).transpose()?.flatten() {
+            return Ok(identity);
         }
         let policy = self.policy();
         let here = shown.address.ip().to_canonical().is_loopback() && !shown.forwarded;
         let tells = policy.tracking == Tracking::Loopback && policy.mode != Mode::Jwt;
-        Ok(Identity::Unknown {
-            records: here && tells && !shown.of_page && shown.json,
-            looks: here && policy.mode == Mode::Open,
-        })
+        let records = match here && tells && !shown.of_page {
+            true if shown.json => Records::Yes,
+            true => Records::AsJson,
+            false => Records::No,
+        };
+        let looks = here && policy.mode == Mode::Open;
+        Ok(Identity::Unknown { records, looks, unchecked: shown.token.is_some() })
     }
 
-    fn look(&self, token: &str, now: Time) -> Result<Identity, String> {
+    fn look(&self, token: &str, now: Time) -> Result<Option<Identity>, String> {
         if let Some(found) = self.0.tokens.find(token, now) {
             return match found.expired {
                 true => Err(format!("the token `{}` has expired", found.name)),
-                false => Ok(Identity::Holder { name: found.name, scope: Some(found.scope) }),
+                false => Ok(Some(Identity::Holder { name: found.name, scope: Some(found.scope) })),
             };
         }
-        let policy = self.policy();
-        if policy.mode != Mode::Jwt || !token.contains('.') {
+        if !is_web_token(token) {
             return Err("this token is not one of ours: `wk token` prints one".into());
         }
+        let policy = self.policy();
         let Some(secret) = policy.secret.clone() else {
-            return Err("web tokens cannot be checked: no secret is set".into());
+            return match policy.mode {
+                Mode::Jwt => Err(UNCHECKED.into()),
+                Mode::Token | Mode::Open => Ok(None),
+            };
         };
         let (issuers, audiences) = (policy.issuers.clone(), policy.audiences.clone());
         let claims = verify_jwt(token, &JwtPolicy { secret, issuers, audiences }, now)
             .map_err(|bad| format!("this token is refused: {bad}"))?;
         let name = format!("{} of {}", claims.subject, claims.issuer);
-        Ok(Identity::Holder { name, scope: claims.scope })
+        // A secret that lies in the environment opens nothing that the settings do not open.
+        let scope = claims.scope.filter(|_| policy.mode == Mode::Jwt);
+        Ok(Some(Identity::Holder { name, scope }))
     }
+}
+
+/// By its look: three parts with dots between them. None of ours has any.
+fn is_web_token(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 fn with_bucket(policy: Policy) -> (Arc<Policy>, Arc<Bucket>) {
@@ -253,16 +274,16 @@ mod tests {
     #[test]
     fn modes_and_settings_close_it() {
         for (mode, tracking, records, looks) in [
-            (Mode::Token, Tracking::Loopback, true, false),
-            (Mode::Token, Tracking::Token, false, false),
-            (Mode::Jwt, Tracking::Loopback, false, false),
-            (Mode::Open, Tracking::Loopback, true, true),
-            (Mode::Open, Tracking::Token, false, true),
+            (Mode::Token, Tracking::Loopback, Records::Yes, false),
+            (Mode::Token, Tracking::Token, Records::No, false),
+            (Mode::Jwt, Tracking::Loopback, Records::No, false),
+            (Mode::Open, Tracking::Loopback, Records::Yes, true),
+            (Mode::Open, Tracking::Token, Records::No, true),
         ] {
             let (_folder, gate) = gate(mode, tracking);
-            let want = Identity::Unknown { records, looks };
+            let want = Identity::Unknown { records, looks, unchecked: false };
             assert_eq!(gate.identify(shown("127.0.0.1:5")), Ok(want), "{mode} {tracking:?}");
-            let far = Identity::Unknown { records: false, looks: false };
+            let far = Identity::Unknown { records: Records::No, looks: false, unchecked: false };
             assert_eq!(gate.identify(shown("192.0.2.1:5")), Ok(far), "{mode} {tracking:?}");
         }
     }
@@ -274,6 +295,25 @@ mod tests {
         assert_eq!(gate.identify(wrong).unwrap_err().status, 401);
         let statuses = (0..500).map(|_| gate.identify(wrong).unwrap_err().status);
         assert!(statuses.collect::<Vec<_>>().contains(&429));
+    }
+
+    #[test]
+    fn a_web_token_that_cannot_be_checked_counts_as_none() {
+        let token = Some("a.b.c");
+        for (mode, records) in [(Mode::Token, true), (Mode::Open, true), (Mode::Jwt, false)] {
+            let (_folder, gate) = gate(mode, Tracking::Loopback);
+            let identity = gate.identify(Shown { token, ..shown("127.0.0.1:5") });
+            assert_eq!(identity.is_ok_and(|who| who.may(Access::Record).is_ok()), records);
+            // Where a secret is set, it is a wrong one.
+            let secret = Secret::new("4f9c1d77a0b84e7c9d02c1e8b5a6f310").ok();
+            gate.set(Policy { secret, ..(*gate.policy()).clone() });
+            let refused = gate.identify(Shown { token, ..shown("127.0.0.1:5") }).unwrap_err();
+            assert_eq!(refused.status, 401, "{mode}");
+        }
+        let (_folder, gate) = gate(Mode::Token, Tracking::Loopback);
+        let far = gate.identify(Shown { token, ..shown("192.0.2.1:5") }).unwrap();
+        let told = far.may(Access::Record).unwrap_err();
+        assert!(told.detail.contains("no secret is set"), "{told}");
     }
 
     #[test]

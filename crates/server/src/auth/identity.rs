@@ -19,12 +19,25 @@ pub enum Identity {
     },
     /// Somebody who showed none.
     Unknown {
-        /// A program of this machine, which may tell what it does.
-        records: bool,
+        records: Records,
         /// Development: anybody here may look.
         looks: bool,
+        /// There was a web token, which counts as none: no secret is set to check it with.
+        unchecked: bool,
     },
 }
+
+/// Whether somebody who is not known may tell what it does, as a program of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Records {
+    Yes,
+    /// It might, but a page of a browser could have sent a body that is declared so.
+    AsJson,
+    No,
+}
+
+/// What is said of a web token where nothing can be said of it.
+pub(super) const UNCHECKED: &str = "web tokens cannot be checked: no secret is set";
 
 impl Identity {
     /// Whether this one may do that; else what is said.
@@ -32,7 +45,9 @@ impl Identity {
         let scope = match self {
             Self::Owner => return Ok(()),
             Self::Holder { scope, .. } => *scope,
-            Self::Unknown { records, looks } => return unknown(access, *records, *looks),
+            Self::Unknown { records, looks, unchecked } => {
+                return unknown(access, *records, *looks, *unchecked);
+            }
         };
         match access.scope() {
             Some(needed) if scope.is_none_or(|scope| scope < needed) => {
@@ -49,17 +64,25 @@ impl Identity {
     }
 }
 
-fn unknown(access: Access, records: bool, looks: bool) -> Result<(), Problem> {
+fn unknown(access: Access, records: Records, looks: bool, unchecked: bool) -> Result<(), Problem> {
     let fine = match access {
         Access::Public | Access::Inside => true,
-        Access::Record => records,
+        Access::Record => records == Records::Yes,
         Access::Look => looks,
         Access::Read | Access::Delete | Access::Write | Access::Admin => false,
     };
     if fine {
         return Ok(());
     }
-    Err(unauthorized("this takes a token: send `Authorization: Bearer …`; `wk token` prints one"))
+    let mut said =
+        "this takes a token: send `Authorization: Bearer …` (`wk token` prints one)".to_owned();
+    if access == Access::Record && records == Records::AsJson {
+        said += ", or declare the body as JSON: `Content-Type: application/json`";
+    }
+    if unchecked {
+        said += &format!("; {UNCHECKED}");
+    }
+    Err(unauthorized(said))
 }
 
 #[cfg(test)]
@@ -84,7 +107,7 @@ mod tests {
     #[test]
     fn everybody_may_what_the_table_says() {
         let holder = |scope| Identity::Holder { name: "a".into(), scope };
-        let unknown = |records, looks| Identity::Unknown { records, looks };
+        let unknown = |records, looks| Identity::Unknown { records, looks, unchecked: false };
         for (identity, want) in [
             (Identity::Owner, "yyyyyyyy"),
             (holder(Some(Scope::Admin)), "yyyyyyyy"),
@@ -92,10 +115,10 @@ mod tests {
             (holder(Some(Scope::Delete)), "yyyyyy--"),
             (holder(Some(Scope::Read)), "yyyyy---"),
             (holder(None), "yyy-----"),
-            (unknown(true, false), "yyy-----"),
-            (unknown(false, false), "y-y-----"),
+            (unknown(Records::Yes, false), "yyy-----"),
+            (unknown(Records::No, false), "y-y-----"),
             // Even in mode `open` nothing is run, and nothing is read that was printed.
-            (unknown(true, true), "yyyy----"),
+            (unknown(Records::Yes, true), "yyyy----"),
         ] {
             assert_eq!(allowed(&identity), want, "{identity:?}");
         }
@@ -103,8 +126,11 @@ mod tests {
 
     #[test]
     fn who_is_unknown_is_asked_for_a_token_and_who_is_known_is_told_what_is_missing() {
-        let unknown = Identity::Unknown { records: true, looks: true };
+        let records = Records::AsJson;
+        let unknown = Identity::Unknown { records, looks: true, unchecked: false };
         assert_eq!(unknown.may(Access::Write).unwrap_err().status, 401);
+        let told = unknown.may(Access::Record).unwrap_err();
+        assert!(told.status == 401 && told.detail.contains("application/json"), "{told}");
         let known = Identity::Holder { name: "a".into(), scope: Some(Scope::Read) };
         let told = known.may(Access::Write).unwrap_err();
         assert!(told.status == 403 && told.detail.contains("`write`"), "{told}");

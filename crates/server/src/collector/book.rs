@@ -135,7 +135,7 @@ pub(super) fn end(
     if session.is_ended() || !own || !may {
         return Ok(Vec::new());
     }
-    let ending = Ending::Closed;
+    let ending = Ending::Closed { by: None };
     let outcome = ending.outcome(Kind::Agent, false, None);
     let usage = HolderUsage::default();
     let exited = AttemptExited { attempt: 1, ending, limit: None, usage, last_lines: None };

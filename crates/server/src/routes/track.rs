@@ -14,6 +14,7 @@ use crate::{
     App, Failure, Order, TrackOrder,
     auth::{Access, Identity},
     error::bad_request,
+    peer::By,
     view::view,
 };
 
@@ -56,20 +57,20 @@ pub(crate) async fn heartbeat(
 
 pub(crate) async fn end_record(
     State(app): State<App>,
+    By(by): By,
     Named(session): Named,
 ) -> Result<Json<SessionView>, Failure> {
     let session_id = session.id;
-    order(&app, |answer| Order::EndRecord { session_id, answer }).await?;
+    order(&app, |answer| Order::EndRecord { session_id, by, answer }).await?;
     let now = app.journal.session(session_id)?.unwrap_or(session);
     Ok(Json(view(&now, &app.sessions)))
 }
 
 /// Whether it is known who records, if that one may.
 fn may_record(app: &App, sender: Identity, token: Option<&str>) -> Result<bool, Problem> {
-    let identity = match token.filter(|_| !sender.is_verified()) {
-        Some(token) => app.gate.verify(token)?,
-        None => sender,
-    };
+    let token = token.filter(|_| !sender.is_verified());
+    let identity = token.map(|token| app.gate.verify(token)).transpose()?.flatten();
+    let identity = identity.unwrap_or(sender);
     identity.may(Access::Record)?;
     app.gate.count(&identity, 1)?;
     Ok(identity.is_verified())

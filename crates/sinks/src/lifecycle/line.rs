@@ -102,7 +102,7 @@ fn ending(ending: &Ending) -> String {
         Ending::HolderLost => "holder_lost".into(),
         Ending::Rebooted => "rebooted".into(),
         Ending::Gone => "gone".into(),
-        Ending::Closed => "closed".into(),
+        Ending::Closed { .. } => "closed".into(),
         Ending::NeverRan { why } => why.clone(),
     }
 }

@@ -429,6 +429,30 @@ pub(crate) const KEYS: &[Key] = &[
             quote(&path.map_or_else(|| "none".into(), |path| path.to_string_lossy()))
         },
     },
+    Key {
+        section: "client",
+        name: "endpoint",
+        set: |settings, raw| put(&mut settings.client.endpoint, net::endpoint(raw)),
+        show: |settings| quote(&settings.client.endpoint),
+    },
+    Key {
+        section: "client",
+        name: "breaker_failures",
+        set: |settings, raw| put(&mut settings.client.breaker_failures, at_least_one(raw)),
+        show: |settings| settings.client.breaker_failures.to_string(),
+    },
+    Key {
+        section: "client",
+        name: "breaker_open",
+        set: |settings, raw| put(&mut settings.client.breaker_open, length(raw)),
+        show: |settings| quote_span(settings.client.breaker_open),
+    },
+    Key {
+        section: "client",
+        name: "attempts",
+        set: |settings, raw| put(&mut settings.client.attempts, at_least_one(raw)),
+        show: |settings| settings.client.attempts.to_string(),
+    },
 ];
 
 impl Key {
@@ -544,6 +568,13 @@ fn count_to(raw: Raw<'_>, most: u32) -> Result<u32, String> {
         Some(Ok(number)) if number <= most => Ok(number),
         Some(_) => Err(format!("must be between 0 and {most}")),
         None => Err(mismatch(raw, "a whole number")),
+    }
+}
+
+fn at_least_one(raw: Raw<'_>) -> Result<u32, String> {
+    match count_to(raw, 1000)? {
+        0 => Err("must be at least 1".into()),
+        number => Ok(number),
     }
 }
 

@@ -228,7 +228,7 @@ mod tests {
             ("[sesion]\ngrace = 1", "1:2: unknown section `sesion`: did you mean `session`?"),
             (
                 "[telemetry]\n",
-                "health, deaths, witness, cleanup, tmux, hooks, privacy, server, auth, template, on",
+                "health, deaths, witness, cleanup, tmux, hooks, privacy, server, auth, client, template, on",
             ),
             ("session = 3", "1:1: `session` is a section: write [session]"),
             (

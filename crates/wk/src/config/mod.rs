@@ -19,5 +19,7 @@ mod value;
 pub(crate) use fault::ConfigError;
 pub(crate) use key::{KEYS, LEAST_MEMORY, MAX_RETRIES, MIN_INTERVAL};
 pub(crate) use load::{Loaded, load};
-pub(crate) use settings::{CleanupSettings, LogFormat, Repair, Settings, WitnessStart};
+pub(crate) use settings::{
+    CleanupSettings, ClientSettings, LogFormat, Repair, Settings, WitnessStart,
+};
 pub(crate) use template::Template;

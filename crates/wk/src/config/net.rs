@@ -1,4 +1,4 @@
-//! Values of `[server]` and `[auth]`.
+//! Values of `[server]`, `[auth]` and `[client]`.
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
@@ -13,6 +13,20 @@ pub(super) fn address(raw: Raw<'_>) -> Result<Option<SocketAddr>, String> {
     match text(raw, WANT)? {
         "none" => Ok(None),
         text => text.parse().map(Some).map_err(|_| mismatch(Raw::Text(text), WANT)),
+    }
+}
+
+/// Where somebody listens who speaks MCP over HTTP.
+pub(super) fn endpoint(raw: Raw<'_>) -> Result<String, String> {
+    const WANT: &str = "an address like \"http://127.0.0.1:8678/mcp\"";
+    let found = text(raw, WANT)?;
+    let rest = found.strip_prefix("http://").or_else(|| found.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+    let is_plain = !found.contains(|c: char| c.is_whitespace() || c.is_control());
+    // A name and a password before the host would be shown wherever the address is.
+    match !host.is_empty() && !host.contains('@') && is_plain {
+        true => Ok(found.to_owned()),
+        false => Err(mismatch(Raw::Text(found), WANT)),
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub privacy: Privacy,
     pub server: ServerSettings,
     pub auth: AuthSettings,
+    pub client: ClientSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +211,18 @@ pub(crate) struct AuthSettings {
     pub secret_file: Option<PathBuf>,
 }
 
+/// What clients in other programs' shells are to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientSettings {
+    /// Whom they tell.
+    pub endpoint: String,
+    /// Failures in a row after which nobody is asked for a while.
+    pub breaker_failures: u32,
+    pub breaker_open: Duration,
+    /// Of one call.
+    pub attempts: u32,
+}
+
 impl Settings {
     /// Reads the settings of a user; `env` looks a variable up.
     pub(crate) fn load(
@@ -328,6 +341,17 @@ impl Default for AuthSettings {
             ]),
             audiences: words(&["session-buddy", "watchkeeper"]),
             secret_file: None,
+        }
+    }
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: "http://127.0.0.1:8678/mcp".to_owned(),
+            breaker_failures: 3,
+            breaker_open: Duration::from_secs(60),
+            attempts: 3,
         }
     }
 }

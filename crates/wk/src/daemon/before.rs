@@ -33,6 +33,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long a look at the disk may take.
 const DISK: Duration = Duration::from_millis(50);
 
+/// How the machine is now says nothing of an end that was longer ago.
+const LATE_MS: u64 = 60_000;
+
 /// tmux servers whose health is remembered.
 const SERVERS: usize = 64;
 
@@ -185,6 +188,13 @@ impl Store {
 }
 
 impl Course {
+    /// Leaves out looks after the end: that may be told of long after it happened.
+    fn end_at(&mut self, end: Time) {
+        let all = self.samples.len();
+        self.samples.retain(|sample| sample.at.is_none_or(|at| at <= end));
+        self.looks = self.looks.saturating_sub((all - self.samples.len()) as u64);
+    }
+
     fn new(since: Time) -> Self {
         Self { since, looks: 0, samples: VecDeque::new(), over: None }
     }
@@ -205,9 +215,12 @@ fn grows_fast(before: &SessionSample, now: &SessionSample) -> bool {
 
 /// Everything that was known before `exited`, at `at`.
 pub(super) fn before(core: &Core, session: &Session, exited: &AttemptExited, at: Moment) -> Before {
-    let course = core.before.course((session.id, exited.attempt));
+    let mut course = core.before.course((session.id, exited.attempt));
+    course.end_at(at.time);
     let live = core.journal.live();
-    let others = || live.iter().map(|other| other.id).filter(|id| *id != session.id);
+    let lived = live.iter().filter(|other| other.start_time <= at.time);
+    let others = || lived.clone().map(|other| other.id).filter(|id| *id != session.id);
+    let is_long_ago = wk_holder::host::now().time.millis_since(at.time) > LATE_MS;
     let latest = course.samples.back().and_then(|sample| sample.at);
     // A holder waits for its command from the start; what was found is watched since.
     let begun = session.attempt_time.filter(|_| session.attempt == exited.attempt);
@@ -224,7 +237,7 @@ pub(super) fn before(core: &Core, session: &Session, exited: &AttemptExited, at:
         since_last_observation_ms: latest.map(|latest| at.time.millis_since(latest)),
         active_sessions: u32::try_from(others().count()).unwrap_or(u32::MAX),
         other_active_sessions: others().take(OTHERS).collect(),
-        host: core.before.host_now(),
+        host: if is_long_ago { HostState::default() } else { core.before.host_now() },
         samples: course.samples.into(),
         tmux_sessions,
         tmux_processes,
@@ -308,6 +321,16 @@ mod tests {
         assert_eq!(store.course((id, 2)).looks, 0, "the next attempt is another");
         store.forget(id, 1);
         assert_eq!(store.course((id, 1)).looks, 0);
+    }
+
+    #[test]
+    fn what_was_seen_after_the_end_was_not_before_it() {
+        let mut course = Course::new(Time::from_millis(5));
+        course.looks = 3;
+        course.samples = [10, 20, 30].map(|at| sample(1 << 20, at)).into();
+        course.end_at(Time::from_millis(20));
+        assert_eq!((course.looks, course.samples.len()), (2, 2));
+        assert_eq!(course.samples.back(), Some(&sample(1 << 20, 20)));
     }
 
     #[test]

@@ -142,6 +142,7 @@ impl Core {
         self.pulses.wake();
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         super::hooks::save_settings(self);
+        super::track::save_settings(self);
         self.upkeep.wake();
         self.listener.switch(Switch::To(listen)).await;
     }

@@ -162,8 +162,8 @@ async fn carry_out(core: Arc<Core>, order: Order, ending: CancellationToken) {
         Order::Heartbeat { session_id, verified, answer } => {
             reply(answer, track::heartbeat(&core, &session_id, verified));
         }
-        Order::EndRecord { session_id, answer } => {
-            reply(answer, track::end_record(&core, session_id).await);
+        Order::EndRecord { session_id, by, answer } => {
+            reply(answer, track::end_record(&core, session_id, by).await);
         }
         Order::Reload { answer } => reply(answer, reload(&core).await),
         Order::StopDaemon { answer } => {

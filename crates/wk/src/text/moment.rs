@@ -1,8 +1,15 @@
 //! Moments as people write them: `10m` ago, `yesterday`, a date, RFC 3339, in local time.
 //!
-//! Dates of which nobody knows whether the day or the month comes first are refused.
+//! One file for each form. Dates of which nobody knows whether the day or the month comes
+//! first are refused.
 
-use jiff::{Span, Timestamp, civil, tz::TimeZone};
+mod ago;
+mod day;
+mod hour;
+mod stamp;
+pub(crate) mod zone;
+
+use jiff::{Timestamp, Zoned, civil, tz::TimeZone};
 use wk_model::Time;
 
 use super::span;
@@ -11,93 +18,83 @@ use super::span;
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     pub now: Time,
-    pub zone: TimeZone,
+    /// None: this machine's, which is not looked up before somebody asks for it.
+    zone: Option<TimeZone>,
 }
 
 impl Clock {
     /// This machine's clock.
     pub(crate) fn here() -> Self {
-        let now = Time::from_millis(Timestamp::now().as_millisecond());
-        Self { now, zone: TimeZone::system() }
+        Self { now: Time::from_millis(Timestamp::now().as_millisecond()), zone: None }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(now: Time, zone: TimeZone) -> Self {
+        Self { now, zone: Some(zone) }
+    }
+
+    pub(crate) fn zone(&self) -> &TimeZone {
+        self.zone.as_ref().unwrap_or_else(|| zone::here())
     }
 
     /// Reads a moment, in any usual form; where no zone is written, it is the local one.
     pub(crate) fn parse(&self, text: &str) -> Result<Time, String> {
-        let known = self.read(text.trim());
-        known.map(|at| Time::from_millis(at.as_millisecond())).ok_or_else(|| {
-            let shown: String = text.chars().take(40).collect();
-            format!(
+        let shown = || text.chars().take(60).collect::<String>().escape_debug().to_string();
+        match self.read(text.trim()) {
+            Ok(Some(at)) => Ok(Time::from_millis(at.as_millisecond())),
+            Ok(None) => Err(format!(
                 "`{}` is no moment: write 10m (so long ago), yesterday, \"2026-11-20 05:00\" \
                  (local time) or 2026-11-20T05:00:00Z",
-                shown.escape_debug()
-            )
-        })
+                shown()
+            )),
+            Err(why) => Err(format!("`{}`: {why}", shown())),
+        }
     }
 
-    fn read(&self, text: &str) -> Option<Timestamp> {
-        if let Some(seconds) = text.strip_prefix('@') {
-            return epoch(seconds);
-        }
+    fn read(&self, text: &str) -> Result<Option<Timestamp>, String> {
         if let Ok(timestamp) = text.parse() {
-            return Some(timestamp);
+            return Ok(Some(timestamp));
         }
-        if let Ok(zoned) = text.parse::<jiff::Zoned>() {
-            return Some(zoned.timestamp());
+        if let Ok(zoned) = text.parse::<Zoned>() {
+            return Ok(Some(zoned.timestamp()));
+        }
+        if let Some((text, zone)) = zone::in_brackets(text)? {
+            return Ok(self.day_and_time(&text.to_ascii_lowercase(), zone));
         }
         let text = text.to_ascii_lowercase();
-        self.ago(&text).or_else(|| self.day_and_time(&text))
+        let found = self
+            .local(self.now)
+            .and_then(|now| ago::read(&text, &now))
+            .map(|zoned| zoned.timestamp())
+            .or_else(|| stamp::read(&text, self.zone()))
+            .or_else(|| {
+                let (text, zone) = zone::behind(&text).unwrap_or((&text, self.zone().clone()));
+                self.day_and_time(text, zone)
+            });
+        match day::unclear(&text) {
+            Some([day_first, month_first]) if found.is_none() => Err(format!(
+                "nobody knows which is the day and which the month: write {day_first} or \
+                 {month_first}"
+            )),
+            _ => Ok(found),
+        }
     }
 
-    /// `2h`, `2h ago`, `-2h`, `3 days ago`, `now`.
-    fn ago(&self, text: &str) -> Option<Timestamp> {
-        let now = Timestamp::from_millisecond(self.now.as_millis()).ok()?;
-        if text == "now" {
-            return Some(now);
-        }
-        let (length, is_past) = match (text.strip_suffix("ago"), text.strip_prefix('-')) {
-            (Some(length), _) => (length.trim_end(), true),
-            (None, Some(length)) => (length, true),
-            (None, None) => (text, false),
-        };
-        if let Ok(ago) = span::parse(length) {
-            return now.checked_sub(ago).ok();
-        }
-        // Weeks and months are of the calendar; `1d` is a day of 24 hours, as everywhere here.
-        let mut words = length.split_whitespace();
-        let (count, unit) = (words.next()?.parse::<i32>().ok()?, words.next()?);
-        if !is_past || count < 0 || words.next().is_some() {
-            return None;
-        }
-        let count = i64::from(count);
-        let span = match unit.strip_suffix('s').unwrap_or(unit) {
-            "second" | "sec" => Span::new().try_seconds(count),
-            "minute" | "min" => Span::new().try_minutes(count),
-            "hour" => Span::new().try_hours(count),
-            "day" => Span::new().try_days(count),
-            "week" => Span::new().try_weeks(count),
-            "month" => Span::new().try_months(count),
-            "year" => Span::new().try_years(count),
-            _ => return None,
-        };
-        Some(now.to_zoned(self.zone.clone()).checked_sub(span.ok()?).ok()?.timestamp())
-    }
-
-    /// A day, a time, or both, with a zone behind it or without.
-    fn day_and_time(&self, text: &str) -> Option<Timestamp> {
-        let (text, zone) = split_zone(text).unwrap_or((text, self.zone.clone()));
+    /// A day, a time, or both.
+    fn day_and_time(&self, text: &str, zone: TimeZone) -> Option<Timestamp> {
         let today = Timestamp::from_millisecond(self.now.as_millis()).ok()?;
         let today = today.to_zoned(zone.clone()).date();
         // Names of days have spaces and the letter t of their own: every way to part is tried.
         let parts = text.match_indices(['t', ' ']).map(|(at, _)| (&text[..at], &text[at + 1..]));
         let midnight = civil::Time::midnight();
-        let (date, time) = day(text, today)
+        let (date, time) = day::read(text, today)
             .map(|date| (date, midnight))
-            .or_else(|| clock_time(text).map(|time| (today, time)))
+            .or_else(|| hour::read(text).map(|time| (today, time)))
             .or_else(|| {
                 parts.into_iter().find_map(|(first, rest)| {
                     let rest = rest.trim();
-                    let time = clock_time(rest.strip_prefix("at ").unwrap_or(rest))?;
-                    Some((day(first.trim(), today)?, time))
+                    let time = hour::read(rest.strip_prefix("at ").unwrap_or(rest))?;
+                    Some((day::read(first.trim(), today)?, time))
                 })
             })?;
         Some(date.to_datetime(time).to_zoned(zone).ok()?.timestamp())
@@ -118,97 +115,15 @@ impl Clock {
         }
     }
 
-    fn local(&self, time: Time) -> Option<jiff::Zoned> {
+    /// What is added to UTC here and now: `+01:00`.
+    pub(crate) fn offset(&self) -> String {
+        self.local(self.now).map_or_else(String::new, |now| now.strftime("%:z").to_string())
+    }
+
+    fn local(&self, time: Time) -> Option<Zoned> {
         let timestamp = Timestamp::from_millisecond(time.as_millis()).ok()?;
-        Some(timestamp.to_zoned(self.zone.clone()))
+        Some(timestamp.to_zoned(self.zone().clone()))
     }
-}
-
-/// `Z`, `UTC`, `GMT` or `+02:00` behind a moment.
-fn split_zone(text: &str) -> Option<(&str, TimeZone)> {
-    for name in ["utc", "gmt", "z"] {
-        if let Some(before) = text.strip_suffix(name)
-            && before.ends_with(|c: char| c.is_ascii_digit() || c == ' ')
-        {
-            return Some((before.trim_end(), TimeZone::UTC));
-        }
-    }
-    let sign = text.rfind(['+', '-'])?;
-    let (before, offset) = text.split_at(sign);
-    // Otherwise it belongs to a date.
-    if !before.contains(':') {
-        return None;
-    }
-    let digits: String = offset[1..].chars().filter(|c| *c != ':').collect();
-    let number: i32 = digits.parse().ok()?;
-    let seconds = match digits.len() {
-        1 | 2 => number * 3600,
-        4 => number / 100 * 3600 + number % 100 * 60,
-        _ => return None,
-    };
-    let seconds = if offset.starts_with('-') { -seconds } else { seconds };
-    Some((before.trim_end(), TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).ok()?)))
-}
-
-/// Seconds since 1970, or milliseconds where it is that many.
-fn epoch(text: &str) -> Option<Timestamp> {
-    let number: i64 = text.parse().ok()?;
-    match number.unsigned_abs() {
-        0..100_000_000_000 => Timestamp::from_second(number).ok(),
-        _ => Timestamp::from_millisecond(number).ok(),
-    }
-}
-
-/// A day by its date or its name.
-fn day(text: &str, today: civil::Date) -> Option<civil::Date> {
-    let days = |count: i64| today.checked_add(Span::new().try_days(count).ok()?).ok();
-    match text {
-        "today" => return Some(today),
-        "yesterday" => return days(-1),
-        "tomorrow" => return days(1),
-        _ => {}
-    }
-    let name = text.strip_prefix("last ").unwrap_or(text);
-    if let Some(weekday) = weekday(name) {
-        // The last day of that name that is over.
-        let back = i64::from(today.weekday().since(weekday));
-        return days(if back == 0 { -7 } else { -back });
-    }
-    // Written out, and in the orders that leave no doubt.
-    let plain = text.replace(',', " ");
-    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    let forms = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y%m%d"];
-    let words = ["%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y"];
-    let year = today.year();
-    let read = |form: &&str, plain: &str| {
-        // A year of two digits could be the day as well.
-        civil::Date::strptime(form, plain).ok().filter(|date| date.year() >= 1970)
-    };
-    forms.iter().chain(&words).find_map(|form| read(form, &plain)).or_else(|| {
-        let plain = format!("{plain} {year}");
-        words.iter().find_map(|form| read(form, &plain))
-    })
-}
-
-fn weekday(name: &str) -> Option<civil::Weekday> {
-    const NAMES: [&str; 7] =
-        ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    let fits = |whole: &&str| **whole == *name || name == &whole[..3];
-    let index = NAMES.iter().position(fits)?;
-    civil::Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
-}
-
-/// `5:00`, `05:00:07.5`, `5pm`, `5:30 am`, `noon`, `midnight`.
-fn clock_time(text: &str) -> Option<civil::Time> {
-    match text {
-        "noon" => return Some(civil::time(12, 0, 0, 0)),
-        "midnight" => return Some(civil::Time::midnight()),
-        _ => {}
-    }
-    ["%H:%M:%S%.f", "%H:%M", "%I:%M:%S%p", "%I:%M%p", "%I%p"].iter().find_map(|form| {
-        let text: String = text.chars().filter(|c| *c != ' ').collect();
-        civil::Time::strptime(form, &text).ok()
-    })
 }
 
 #[cfg(test)]
@@ -219,7 +134,7 @@ mod tests {
 
     fn clock() -> Clock {
         let now = Time::parse("2026-11-20T01:30:00Z").unwrap();
-        Clock { now, zone: TimeZone::fixed(jiff::tz::offset(2)) }
+        Clock::new(now, TimeZone::fixed(jiff::tz::offset(2)))
     }
 
     #[test]
@@ -258,6 +173,33 @@ mod tests {
             ("3 days ago", "2026-11-17T01:30:00.000Z"),
             ("1 week ago", "2026-11-13T01:30:00.000Z"),
             ("2 months ago", "2026-09-20T01:30:00.000Z"),
+            ("2w", "2026-11-06T01:30:00.000Z"),
+            ("1w ago", "2026-11-13T01:30:00.000Z"),
+            ("1.5h", "2026-11-20T00:00:00.000Z"),
+            // Weeks, months and years begin on their first day.
+            ("this week", "2026-11-15T22:00:00.000Z"),
+            ("last week", "2026-11-08T22:00:00.000Z"),
+            ("last month", "2026-09-30T22:00:00.000Z"),
+            ("last year", "2024-12-31T22:00:00.000Z"),
+            ("2026-02", "2026-01-31T22:00:00.000Z"),
+            ("2026-W05", "2026-01-25T22:00:00.000Z"),
+            ("2026-w05 noon", "2026-01-26T10:00:00.000Z"),
+            // There is no thirteenth month.
+            ("13/02/2026", "2026-02-12T22:00:00.000Z"),
+            ("02/13/2026 10:30", "2026-02-13T08:30:00.000Z"),
+            ("05/05/2026", "2026-05-04T22:00:00.000Z"),
+            // What `date` prints, in English of several countries, and `date -R`.
+            ("Sat Nov 21 20:31:45 UTC 2026", "2026-11-21T20:31:45.000Z"),
+            ("Sat Nov 21 08:31:45 PM UTC 2026", "2026-11-21T20:31:45.000Z"),
+            ("Sat 21 Nov 20:31:45 GMT 2026", "2026-11-21T20:31:45.000Z"),
+            ("Sat  7 Nov 2026 08:31:45 PM +0100", "2026-11-07T19:31:45.000Z"),
+            ("Sat Nov  7 20:31:45 2026", "2026-11-07T18:31:45.000Z"),
+            ("Sat, 21 Nov 2026 20:31:45 +0100", "2026-11-21T19:31:45.000Z"),
+            ("Sat, 21 Nov 2026 20:31:45 GMT", "2026-11-21T20:31:45.000Z"),
+            ("2026-11-21 20:31:45+00:00", "2026-11-21T20:31:45.000Z"),
+            ("2026-02-01 10:30 [UTC]", "2026-02-01T10:30:00.000Z"),
+            ("1795138200", "2026-11-20T01:30:00.000Z"),
+            ("1795138200123", "2026-11-20T01:30:00.123Z"),
             ("@1795138200", "2026-11-20T01:30:00.000Z"),
             ("@1795138200123", "2026-11-20T01:30:00.123Z"),
         ] {
@@ -279,10 +221,43 @@ mod tests {
             "-5 days ago",
             "9999999999 days ago",
             "@",
-            "11/12/2026",
+            "13/13/2026",
+            "2026-W54",
+            "2026-13",
+            "2w3",
+            "Sun Nov 21 20:31:45 UTC 2026",
+            "Sat Nov 21 21 20:31:45 UTC 2026",
+            "Sat Nov 21 20:31:45 XYZ 2026",
             "2026-11-20 05:00 +99:00",
         ] {
             assert!(clock().parse(text).unwrap_err().contains("2026-11-20 05:00"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_unclear_or_unknown_is_named() {
+        for (text, want) in [
+            ("02/01/2026", "write 2026-01-02 or 2026-02-01"),
+            ("11/12/2026 10:30", "write 2026-12-11 or 2026-11-12"),
+            ("2026-02-01 10:30 [Nowhere/Land]", "no time zone `Nowhere/Land` is known"),
+        ] {
+            let error = clock().parse(text).unwrap_err();
+            assert!(error.contains(want), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_known_by_what_it_is_called_at_that_time() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let clock = Clock::new(Time::parse("2026-11-20T01:30:00Z").unwrap(), berlin);
+        for (text, want) in [
+            ("Sun Oct 25 02:30:00 CEST 2026", Some("2026-10-25T00:30:00.000Z")),
+            ("Sun Oct 25 02:30:00 CET 2026", Some("2026-10-25T01:30:00.000Z")),
+            ("Sun Nov 15 02:30:00 CET 2026", Some("2026-11-15T01:30:00.000Z")),
+            ("Sun Nov 15 02:30:00 CEST 2026", None),
+        ] {
+            let found = clock.parse(text).ok().map(|time| time.to_string());
+            assert_eq!(found.as_deref(), want, "{text}");
         }
     }
 

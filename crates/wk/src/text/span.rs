@@ -1,4 +1,4 @@
-//! Lengths of time: `10s`, `5m`, `1h30m`, `500ms`.
+//! Lengths of time: `10s`, `5m`, `1h30m`, `1.5h`, `500ms`.
 
 use std::time::Duration;
 
@@ -17,8 +17,13 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
     let (mut rest, mut total) = (text, 0_u64);
     while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at(digits);
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits(rest));
+        // `1.5h`: there are digits on both sides.
+        let (part, after) = match after.strip_prefix('.') {
+            Some(after) if digits(after) > 0 => after.split_at(digits(after)),
+            _ => ("", after),
+        };
         let letters = after.bytes().take_while(u8::is_ascii_lowercase).count();
         let (unit, after) = after.split_at(letters);
         if number.is_empty() {
@@ -34,7 +39,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             .parse::<u64>()
             .ok()
             .and_then(|number| number.checked_mul(*millis))
-            .and_then(|part| total.checked_add(part))
+            .and_then(|whole| whole.checked_add(fraction(part, *millis)))
+            .and_then(|length| total.checked_add(length))
             .ok_or_else(|| bad("is too long"))?;
         rest = after;
     }
@@ -43,6 +49,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         return Err(bad("is too long"));
     }
     Ok(Duration::from_millis(total))
+}
+
+/// The milliseconds of what stands behind the point.
+fn fraction(digits: &str, millis: u64) -> u64 {
+    // More digits than nine are less than a millisecond of any unit.
+    let digits = &digits[..digits.len().min(9)];
+    let size = 10_u64.pow(digits.len() as u32);
+    digits.parse::<u64>().map_or(0, |number| number * millis / size)
 }
 
 /// As clap wants it: a length that is not zero.
@@ -111,6 +125,10 @@ mod tests {
             ("2d", 172_800_000),
             ("0s", 0),
             ("1m500ms", 60_500),
+            ("1.5h", 5_400_000),
+            ("0.25s", 250),
+            ("1.999999999999d", 172_799_999),
+            ("1.5h30.5m", 7_230_000),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
@@ -123,7 +141,9 @@ mod tests {
             ("10", "no unit"),
             ("s", "no length"),
             ("-5s", "no length"),
-            ("1.5h", "no unit"),
+            ("1.5", "no unit"),
+            ("1.h", "no unit"),
+            (".5h", "no length"),
             ("5 m", "no unit"),
             ("5w", "unknown unit"),
             ("5M", "no unit"),

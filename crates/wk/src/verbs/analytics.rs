@@ -97,7 +97,8 @@ pub(crate) async fn run(
         Format::Csv => write_csv(out, &found),
         Format::Table => {
             let (width, paint) = to.unwrap_or((context.width, context.paint));
-            write_table(out, &found, args.metric, width, paint)
+            let zone = zone_words(&found.zone, &context.clock);
+            write_table(out, &found, args.metric, &zone, (width, paint))
         }
     })?;
     if found.more {
@@ -121,7 +122,7 @@ fn query(args: &AnalyticsArgs, clock: &Clock) -> Result<AnalyticsQuery, Usage> {
         user: args.user.clone(),
         after: moment(&args.after)?,
         before: moment(&args.before)?,
-        zone: zone(&clock.zone),
+        zone: zone(clock.zone()),
         limit: Some(args.limit),
     })
 }
@@ -141,12 +142,20 @@ fn zone(zone: &TimeZone) -> Option<String> {
     name.or_else(|| Some("local".into()))
 }
 
+/// The zone for people: one without a name is told by its offset of today.
+fn zone_words(zone: &str, clock: &Clock) -> String {
+    match zone {
+        "local" => format!("local time (UTC{})", clock.offset()),
+        zone => zone.to_owned(),
+    }
+}
+
 fn write_table(
     out: &mut impl Write,
     found: &Analytics,
     metric: Metric,
-    width: usize,
-    paint: Paint,
+    zone: &str,
+    (width, paint): (usize, Paint),
 ) -> anyhow::Result<()> {
     if found.overall.sessions == 0 {
         return Ok(writeln!(out, "no sessions")?);
@@ -160,7 +169,7 @@ fn write_table(
         Metric::PeakHours => left("HOUR", 0),
         _ => left("PERIOD", 0),
     }));
-    columns.extend(has_groups.then_some(left("", 8)));
+    columns.extend(found.by.as_deref().map(|by| left(group_title(by), 8)));
     columns.push(right("SESSIONS"));
     match metric {
         Metric::Count => {}
@@ -186,10 +195,19 @@ fn write_table(
     all.resize(usize::from(has_time) + usize::from(has_groups), Cell::plain(""));
     all.extend(numbers(&found.overall, metric));
     if metric == Metric::PeakHours {
-        all.push(Cell::new(&format!("in {}", found.zone), Style::Past));
+        all.push(Cell::new(&format!("in {zone}"), Style::Past));
     }
     rows.push(all);
     Ok(table::write(out, &columns, &rows, width, paint)?)
+}
+
+fn group_title(by: &str) -> &'static str {
+    match by {
+        "component" => "COMPONENT",
+        "user" => "USER",
+        "type" => "TYPE",
+        _ => "GROUP",
+    }
 }
 
 fn time(row: &AnalyticsRow) -> String {
@@ -270,7 +288,7 @@ mod tests {
 
     fn table(found: &Analytics, metric: Metric) -> String {
         let mut out = Vec::new();
-        write_table(&mut out, found, metric, 80, Paint(false)).unwrap();
+        write_table(&mut out, found, metric, "UTC", (80, Paint(false))).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -301,7 +319,7 @@ mod tests {
         found.rows = vec![row];
         assert_eq!(
             table(&found, Metric::Duration),
-            "            SESSIONS  AVERAGE  MEDIAN  P95\n\
+            "COMPONENT   SESSIONS  AVERAGE  MEDIAN  P95\n\
              mahavishnu        12    5m 0s    4.2s    -\n\
              all               12    5m 0s    4.2s    -\n"
         );

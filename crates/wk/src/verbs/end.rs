@@ -1,16 +1,17 @@
-//! `wk end`: close the record of a shell whose end was never heard.
+//! `wk end`: close the record of a shell, or an agent, whose end was never heard.
 
 use std::io::Write;
 
 use serde_json::json;
 use wk_api::SessionView;
+use wk_model::Kind;
 
 use super::{label, path_of, session_ref};
-use crate::{code::Code, context::Context};
+use crate::{code::Code, complaint, context::Context};
 
-/// Close the record of a shell that was only told of
+/// Close the record of a shell or an agent that was only told of
 ///
-/// Nothing is sent to the shell: one that still runs goes on. Sessions that Watchkeeper runs
+/// Nothing is sent to it: one that still runs goes on. Sessions that Watchkeeper runs
 /// itself are ended by `wk stop`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -26,14 +27,26 @@ pub(crate) async fn run(
     args: EndArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Code> {
+    let mut code = Code::SUCCESS;
     for session in &args.sessions {
         let path = format!("{}/end", path_of(session));
-        let view: SessionView = context.daemon.post(&path, &(), &json!({})).await?;
-        writeln!(
-            out,
-            "{}: the record is closed; a shell that still runs goes on, unwatched",
-            label(&view)
-        )?;
+        match context.daemon.post::<SessionView>(&path, &(), &json!({})).await {
+            Ok(view) => {
+                let (label, what) = (label(&view), what(view.kind));
+                let goes_on = format!("{what} that still runs goes on, unwatched");
+                writeln!(out, "{label}: the record is closed; {goes_on}")?;
+            }
+            // One that cannot be closed must not keep the others open.
+            Err(error) => code = complaint::complain(&error),
+        }
     }
-    Ok(Code::SUCCESS)
+    Ok(code)
+}
+
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Shell => "a shell",
+        Kind::Agent => "an agent",
+        Kind::Command | Kind::Tmux => "a program",
+    }
 }

@@ -144,7 +144,7 @@ mod tests {
     fn query(words: &[&str]) -> anyhow::Result<ListQuery> {
         let now = Time::parse("2026-11-20T12:00:00Z")?;
         let line = Line::try_parse_from(std::iter::once(&"ls").chain(words))?;
-        line.filters.to_query(&Clock { now, zone: TimeZone::UTC })
+        line.filters.to_query(&Clock::new(now, TimeZone::UTC))
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub(crate) struct LsArgs {
 pub(crate) struct ListSessionsArgs {
     #[command(flatten)]
     filters: Filters,
+    /// Also what ended before today, as always here
+    #[arg(short, long = "all", hide = true)]
+    _all: bool,
     #[command(flatten)]
     printing: Printing,
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use serde_json::Value;
 use wk_api::{Limit, SessionView};
 use wk_model::{Kind, Liveness, Phase, Status};
 
@@ -110,6 +111,10 @@ fn identity(view: &SessionView) -> Vec<(&'static str, Cell)> {
     let labels: Vec<String> =
         view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     push(&mut pairs, "labels", (!labels.is_empty()).then(|| labels.join(", ")));
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let told: Vec<String> =
+        view.metadata.iter().map(|(key, value)| format!("{key}={}", text(value))).collect();
+    push(&mut pairs, "metadata", (!told.is_empty()).then(|| told.join(", ")));
     pairs
 }
 
@@ -273,7 +278,7 @@ mod tests {
     use crate::sample;
 
     fn render(view: &SessionView) -> String {
-        let clock = Clock { now: view.start_time, zone: TimeZone::UTC };
+        let clock = Clock::new(view.start_time, TimeZone::UTC);
         let mut out = Vec::new();
         write_blocks(&mut out, view, &clock, 80, Paint(false)).unwrap();
         String::from_utf8(out).unwrap()

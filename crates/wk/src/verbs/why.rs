@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_verdict_is_told_with_its_proof_and_nothing_acts() {
-        let clock = Clock { now: Time::default(), zone: TimeZone::UTC };
+        let clock = Clock::new(Time::default(), TimeZone::UTC);
         let mut out = Vec::new();
         let page = Page { clock: &clock, width: 80, paint: Paint(false) };
         page.write(&mut out, &[why()]).unwrap();

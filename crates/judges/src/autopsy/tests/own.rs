@@ -30,6 +30,25 @@ fn stopped(evidence: Evidence) -> Evidence {
 }
 
 #[test]
+fn a_record_that_somebody_closed_says_so_and_no_more() {
+    let by = Requester { uid: 1001, pid: Some(77), client: Some("wk".into()) };
+    let mut closed = evidence(Ending::Closed { by: Some(by) }, vec![]);
+    (closed.subject.kind, closed.subject.watched) = (wk_model::Kind::Shell, true);
+    let opinion = examine(&closed);
+    assert_eq!((opinion.cause, opinion.confidence), (Completed, Possible));
+    assert_eq!(opinion.summary, "its record was closed by uid 1001, with wk (77)");
+    assert_eq!(opinion.evidence.last().unwrap().text, opinion.summary);
+    assert!(opinion.missing.iter().any(|why| why.contains("nobody has said")), "{opinion:?}");
+    // Its client's own word is another thing.
+    let told = examine(&Evidence { ending: Ending::Closed { by: None }, ..closed.clone() });
+    assert_eq!(told.evidence.last().unwrap().text, "its client said that it is over");
+    assert_eq!((told.cause, told.confidence), (Completed, Certain));
+    // Nobody holds it: no holder has seen its code.
+    let exited = examine(&Evidence { ending: by_code(3), ..closed });
+    assert!(exited.evidence.iter().all(|line| line.source != "holder"), "{exited:?}");
+}
+
+#[test]
 fn our_own_knowledge_comes_first() {
     let ours = || sent(20, 9, LEADER, holder());
     let foreign = |ms| sent(ms, 9, LEADER, outsider(4711, "kill -9 100"));

@@ -165,6 +165,8 @@ fn subject(session: &Session, started: Option<&AttemptStarted>, facts: &[Fact]) 
         }
     }
     let created = &session.created;
+    // A folder of another machine says nothing of the disks of this one.
+    let is_here = created.reported.as_ref().is_none_or(|reported| !reported.remote);
     Subject {
         session_id: session.id,
         kind: created.session_kind,
@@ -175,7 +177,7 @@ fn subject(session: &Session, started: Option<&AttemptStarted>, facts: &[Fact]) 
         holder,
         tmux: None,
         processes,
-        working_directory: created.working_directory.clone(),
+        working_directory: created.working_directory.clone().filter(|_| is_here),
         cgroup: session.cgroup.clone(),
     }
 }

@@ -180,7 +180,7 @@ impl Coroner {
 
     /// A client's own word, come late, says more than that its process was gone.
     fn amend(&mut self, ended: Ended) {
-        if ended.exited.ending != Ending::Closed {
+        if !matches!(ended.exited.ending, Ending::Closed { by: None }) {
             return;
         }
         match self.pending.get_mut(&ended.key()) {

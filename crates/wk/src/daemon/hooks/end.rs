@@ -62,7 +62,7 @@ impl Taker {
             if rebooted {
                 ending = wk_model::Ending::Rebooted;
             } else if gone.exit.is_none() && entry.said_end {
-                ending = wk_model::Ending::Closed;
+                ending = wk_model::Ending::Closed { by: None };
             }
             // Nobody saw when: not before it was last heard of.
             let at = if gone.seen { gone.at } else { entry.heard.unwrap_or(gone.at) };
@@ -105,7 +105,8 @@ impl Taker {
         if self.endings.iter().any(|(_, ending)| ending.session_id == session_id) {
             return;
         }
-        let ending = Ending { session_id, at, ending: wk_model::Ending::Closed, process: None };
+        let ending =
+            Ending { session_id, at, ending: wk_model::Ending::Closed { by: None }, process: None };
         self.endings.push((Instant::now() + FAREWELL, ending));
     }
 
@@ -137,7 +138,7 @@ impl Taker {
 
     /// Ends a session whose agent has said so.
     pub(super) fn close(&mut self, session_id: SessionId, at: Moment, drafts: &mut Vec<Draft>) {
-        self.end(session_id, at, wk_model::Ending::Closed, drafts);
+        self.end(session_id, at, wk_model::Ending::Closed { by: None }, drafts);
     }
 
     /// Ends a session, and its subagents with it.
@@ -151,7 +152,7 @@ impl Taker {
         let Some(entry) = self.book.bury(session_id, at) else { return };
         self.endings.retain(|(_, other)| other.session_id != session_id);
         for child in entry.subagents.into_values() {
-            self.end(child, at, wk_model::Ending::Closed, drafts);
+            self.end(child, at, wk_model::Ending::Closed { by: None }, drafts);
         }
         self.heard.push(Heard { session_id, transcript: None, ended: true });
         let kind = if entry.shell { Kind::Shell } else { Kind::Agent };

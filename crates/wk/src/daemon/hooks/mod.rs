@@ -189,6 +189,7 @@ async fn take_all(
         taker.take(one, &mut drafts);
         ends.push(drafts.len());
     }
+    taker.end_tracked().await;
     match journal(core, ending, &drafts).await {
         Ok(()) => inbox.acknowledge(&new),
         Err(JournalError::BadDraft { .. }) => {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
 use wk_agents::uses::Start;
+use wk_api::TrackEnd;
 use wk_model::{
     Change, Compaction, Draft, Hook, Identified, Moment, PermissionWaited, ProcessId, Prompt,
     SessionId, Source, ToolFinished, ToolStarted,
@@ -21,6 +22,7 @@ use super::{
 use crate::daemon::{
     core::{Core, draft},
     tokens::Heard,
+    track,
 };
 
 /// Events in which an earlier daemon's open uses of tools are looked for.
@@ -39,6 +41,8 @@ pub(super) struct Taker {
     /// What whoever counts tokens is to hear once it is journalled.
     pub(super) heard: Vec<Heard>,
     pub(super) last: LastHeard,
+    /// Ends of shells that had told the daemon itself of their start.
+    pub(super) track_ends: Vec<TrackEnd>,
 }
 
 /// One call, and what all its events have in common.
@@ -69,7 +73,8 @@ impl Taker {
     pub(super) fn new(core: Arc<Core>, ended: mpsc::Sender<Gone>) -> Self {
         let (book, watched, endings) = (Book::default(), BTreeMap::new(), Vec::new());
         let (heard, last) = (Vec::new(), LastHeard::new(&core.places.state));
-        Self { core, book, ended, watched, endings, heard, last }
+        let track_ends = Vec::new();
+        Self { core, book, ended, watched, endings, heard, last, track_ends }
     }
 
     /// Takes up one record; what is to be journalled goes behind `drafts`.
@@ -124,6 +129,17 @@ impl Taker {
     pub(super) fn pass_on(&mut self) {
         for heard in self.heard.drain(..) {
             self.core.tokens.tell(heard);
+        }
+    }
+
+    /// Ends those shells, as if they had said so when it happened.
+    pub(super) async fn end_tracked(&mut self) {
+        for end in self.track_ends.drain(..) {
+            let session_id = end.session_id.clone();
+            // Only this user can have left the record.
+            if let Err(problem) = track::end(&self.core, end, true).await {
+                tracing::warn!(session_id, detail = problem.detail, "an end is not believed");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Events of reported sessions, as drafts.
 
+use serde_json::{Map, Value};
 use wk_model::{
     AttemptExited, AttemptStarted, Change, Created, Draft, Ending, HealthChanged, HolderUsage,
     Kind, Moment, ProcessId, SessionId, Source,
@@ -21,6 +22,20 @@ pub(super) fn begin(
     let changes = [Change::SessionCreated(Box::new(created)), Change::AttemptStarted(started)];
     let changes = changes.into_iter().chain(remote);
     changes.map(|change| Draft { at, ..draft(Some(session_id), change) }).collect()
+}
+
+/// What its client says of it when it is over: once.
+pub(super) fn describe(
+    session_id: SessionId,
+    at: Moment,
+    metadata: Map<String, Value>,
+) -> Option<Draft> {
+    (!metadata.is_empty()).then(|| Draft {
+        at,
+        source: Source(format!("daemon/described/{session_id}")),
+        source_seq: Some(1),
+        ..draft(Some(session_id), Change::SessionDescribed { metadata })
+    })
 }
 
 /// The events that end it: once, whoever finds out first.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use wk_api::{Problem, TrackEnd};
 use wk_holder::host;
-use wk_model::{Ending, Life, Moment, Reported, Session, SessionId};
+use wk_model::{Ending, Life, Moment, Reported, Requester, Session, SessionId};
 use wk_server::{bad_request, conflict, not_found};
 
-use super::{drafts, late, moment};
+use super::{drafts, late, metadata, moment};
 use crate::daemon::{
     core::{Core, failed},
     hooks::Found,
@@ -32,11 +32,14 @@ pub(in crate::daemon) async fn end(
              ended at {told}; send the time of the end, by the clock that told the start"
         ))
     })?;
+    if let Some(described) = drafts::describe(session_id, at, metadata::mask(&told.metadata)) {
+        core.journal.append(vec![described]).await.map_err(failed)?;
+    }
     if session.is_ended() {
         late::amend(core, &session, at).await?;
         return Ok(session_id);
     }
-    close(core, session_id, at, Ending::Closed).await?;
+    close(core, session_id, at, Ending::Closed { by: None }).await?;
     Ok(session_id)
 }
 
@@ -45,6 +48,7 @@ pub(in crate::daemon) async fn end(
 pub(in crate::daemon) async fn end_record(
     core: &Arc<Core>,
     session_id: SessionId,
+    by: Requester,
 ) -> Result<(), Problem> {
     let _turn = core.turn(session_id).await;
     let session = core.journal.session(session_id).map_err(failed)?;
@@ -57,7 +61,7 @@ pub(in crate::daemon) async fn end_record(
     }
     let now = host::now();
     let at = Moment { time: now.time.max(session.start_time), ..now };
-    close(core, session_id, at, Ending::Closed).await
+    close(core, session_id, at, Ending::Closed { by: Some(by) }).await
 }
 
 /// Journals the end, and forgets the heart.

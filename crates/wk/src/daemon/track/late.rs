@@ -23,7 +23,7 @@ pub(super) async fn amend(core: &Arc<Core>, session: &Session, at: Moment) -> Re
     let at = Moment { boot_ns: first.boot_ns.saturating_sub(1), boot: first.boot, ..at };
     // It speaks of a moment before; how it is counted now is for the verdict to say.
     let source = Source(format!("daemon/told/{}", session.id));
-    let exited = drafts::end(session.id, at, Ending::Closed).into_iter().take(1);
+    let exited = drafts::end(session.id, at, Ending::Closed { by: None }).into_iter().take(1);
     let exited = exited.map(|draft| Draft { source: source.clone(), ..draft });
     core.journal.append(exited.collect()).await.map_err(failed)?;
     Ok(())

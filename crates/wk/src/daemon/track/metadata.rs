@@ -3,6 +3,15 @@
 use serde_json::{Map, Value};
 use wk_mask::mask_text;
 
+/// What is said at the start: the user's home has no field of its own in a session.
+pub(super) fn of_start(metadata: &Map<String, Value>, home: Option<String>) -> Map<String, Value> {
+    let mut metadata = mask(metadata);
+    if let Some(home) = home {
+        metadata.entry("user_home").or_insert(Value::String(home));
+    }
+    metadata
+}
+
 pub(super) fn mask(metadata: &Map<String, Value>) -> Map<String, Value> {
     metadata.iter().map(|(name, value)| (name.clone(), mask_value(value))).collect()
 }

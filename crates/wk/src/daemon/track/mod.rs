@@ -9,6 +9,7 @@
 //! Reports begin and end sessions of their own, and no others: whatever a client says, what
 //! Watchkeeper holds or watches itself stays as it is.
 
+mod client;
 mod drafts;
 mod end;
 mod identity;
@@ -27,6 +28,7 @@ use wk_model::{Life, Reported, Session};
 use super::core::Core;
 
 pub(super) use self::{
+    client::save_settings,
     end::{end, end_record},
     pulse::{Pulses, heartbeat},
     start::start,
@@ -34,6 +36,7 @@ pub(super) use self::{
 
 /// Runs until the daemon ends: takes up what an earlier one knew, and listens for hearts.
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
+    save_settings(&core);
     for session in core.journal.live().iter().filter(|session| is_tracked(session)) {
         if let Some(reported) = &session.created.reported {
             follow(&core, session, reported);

@@ -15,8 +15,9 @@ use crate::daemon::{
     create::new_id,
 };
 
-/// Reported sessions that may live at one time: nobody has more shells than this.
-const MOST: usize = 10_000;
+/// Sessions that are known by unverified words only and may live at one time. Whoever showed a
+/// token is not kept out by those who did not.
+const MOST_UNVERIFIED: usize = 10_000;
 
 /// The session of this event; the same event, told again, is the same session.
 pub(in crate::daemon) async fn start(
@@ -28,11 +29,11 @@ pub(in crate::daemon) async fn start(
     if let Some(session_id) = core.journal.by_idempotency_key(&key).map_err(failed)? {
         return session(core, session_id);
     }
-    let live = core.journal.live();
-    if live.iter().filter(|session| session.created.reported.is_some()).count() >= MOST {
+    if !verified && unverified(&core.journal.live()) >= MOST_UNVERIFIED {
         return Err(conflict(format!(
-            "{MOST} reported sessions live already: `wk ls --incomplete` shows those whose end \
-             was never heard, `wk end` closes them"
+            "{MOST_UNVERIFIED} sessions that were reported without a token live already: `wk ls \
+             --incomplete` shows those whose end was never heard, `wk end` closes them; with a \
+             token this one is taken"
         )));
     }
     let now = host::now();
@@ -51,6 +52,13 @@ pub(in crate::daemon) async fn start(
     let session = session(core, session_id)?;
     follow(core, &session, &reported);
     Ok(session)
+}
+
+fn unverified(live: &[Arc<Session>]) -> usize {
+    let is_unverified = |reported: &Reported| !reported.verified;
+    live.iter()
+        .filter(|session| session.created.reported.as_ref().is_some_and(is_unverified))
+        .count()
 }
 
 fn session(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Problem> {
@@ -77,7 +85,7 @@ fn created(
         parent_id,
         external_id: Some(start.event_id),
         component_name: Some(start.component_name),
-        metadata: metadata::mask(&start.metadata),
+        metadata: metadata::of_start(&start.metadata, start.home),
         terminal: true,
         keep_descendants: true,
         recovery: RecoveryOptions { enabled: false, ..RecoveryOptions::default() },

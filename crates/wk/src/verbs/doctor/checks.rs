@@ -10,6 +10,7 @@ use std::{
 
 use wk_api::{DaemonStatus, ListenerView};
 use wk_client::ClientError;
+use wk_server::auth::Secret;
 
 use super::{Finding, host};
 use crate::{config, context::Context, text::bytes};
@@ -60,7 +61,10 @@ async fn daemon(context: &Context) -> Vec<Finding> {
         Finding::weak("daemon", seen, "upgrade it to this version: wk daemon restart")
     }];
     findings.push(Finding::good("journal", format!("open, at event {}", status.last_seq)));
-    findings.extend(http(context).await);
+    if let Ok(view) = context.daemon.client().get("/listener", &()).await {
+        findings.push(http(&view));
+        findings.extend(web_tokens(&view, |name| env::var(name).ok()));
+    }
     for warning in status.warnings {
         findings.push(Finding::weak("daemon says", warning, "`wk daemon restart` looks again"));
     }
@@ -68,23 +72,50 @@ async fn daemon(context: &Context) -> Vec<Finding> {
 }
 
 /// Whether others can reach the daemon over TCP, and how it lets them in.
-async fn http(context: &Context) -> Option<Finding> {
-    let view: ListenerView = context.daemon.client().get("/listener", &()).await.ok()?;
+fn http(view: &ListenerView) -> Finding {
     let mode = &view.mode;
-    Some(match (view.address, view.error, view.listen) {
+    match (&view.address, &view.error, &view.listen) {
         (Some(address), ..) if mode == "open" => Finding::weak(
             "http",
             format!("listens at {address} for everybody on this machine: mode \"open\""),
             "for anything but development: mode = \"token\" in [auth], then wk config reload",
         ),
         (Some(address), ..) => Finding::good("http", format!("listens at {address}, mode {mode}")),
-        (None, Some(error), _) => {
-            Finding::weak("http", error, "free the port or choose another, then wk mcp restart")
-        }
+        (None, Some(error), _) => Finding::weak(
+            "http",
+            error.as_str(),
+            "free the port or choose another, then wk mcp restart",
+        ),
         (None, None, Some(listen)) => {
             Finding::weak("http", format!("{listen} is switched off"), "wk mcp start")
         }
         (None, None, None) => Finding::good("http", "off, as the settings say"),
+    }
+}
+
+/// Whether a secret that is set does what whoever set it may think.
+fn web_tokens(view: &ListenerView, variable: impl Fn(&str) -> Option<String>) -> Option<Finding> {
+    let mode = &view.mode;
+    if view.secret {
+        return (mode != "jwt").then(|| {
+            let seen = format!("a secret is set; in mode {mode} they are good for recording only");
+            Finding::good("web tokens", seen + ": mode = \"jwt\" in [auth] lets them do more")
+        });
+    }
+    let (name, secret) = Secret::of_variables(variable)?;
+    Some(match secret {
+        Err(why) => {
+            let remedy = "see docs/auth.md: at least 32 characters that nobody can guess";
+            Finding::weak("web tokens", format!("{name} is not used: {why}"), remedy)
+        }
+        Ok(_) => {
+            let then = if mode == "jwt" { "refused" } else { "taken for none" };
+            Finding::weak(
+                "web tokens",
+                format!("{name} is set here, the daemon has no secret: they are {then}"),
+                "wk daemon restart from here, or [auth] secret_file for good",
+            )
+        }
     })
 }
 
@@ -186,6 +217,29 @@ mod tests {
         assert_ne!(state(dir.path()).state, State::Bad);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(state(&dir.path().join("none")).state, State::Bad);
+    }
+
+    #[test]
+    fn a_secret_that_does_less_than_one_may_think_is_told() {
+        let good = "4f9c1d77a0b84e7c9d02c1e8b5a6f310";
+        for (mode, secret, variable, want) in [
+            ("token", true, None, Some("recording only")),
+            ("jwt", true, Some(good), None),
+            ("token", false, None, None),
+            ("token", false, Some(good), Some("taken for none")),
+            ("jwt", false, Some(good), Some("refused")),
+            ("token", false, Some("short"), Some("SESSION_BUDDY_SECRET is not used")),
+        ] {
+            let view = ListenerView { mode: mode.into(), secret, ..ListenerView::default() };
+            let variable =
+                |name: &str| variable.filter(|_| name == "SESSION_BUDDY_SECRET").map(str::to_owned);
+            let found = web_tokens(&view, variable).map(|finding| finding.seen);
+            let fits = match (&found, want) {
+                (Some(seen), Some(want)) => seen.contains(want),
+                (found, want) => found.is_none() && want.is_none(),
+            };
+            assert!(fits, "{mode} {secret}: {found:?}");
+        }
     }
 
     #[test]

@@ -226,7 +226,7 @@ mod tests {
                 lane("Explore", 1, 11, Some(at(15)), sub, vec![]),
             ],
         };
-        let clock = Clock { now: Time::default(), zone: TimeZone::UTC };
+        let clock = Clock::new(Time::default(), TimeZone::UTC);
         let mut out = Vec::new();
         draw(&mut out, &timeline, &clock, 57, Paint(false)).unwrap();
         assert_eq!(
