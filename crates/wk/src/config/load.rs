@@ -13,7 +13,8 @@ use super::{
     contradiction::{self, Contradiction, Whose},
     fault::Fault,
     file,
-    key::{KEYS, Raw},
+    key::KEYS,
+    raw::Raw,
     template,
 };
 

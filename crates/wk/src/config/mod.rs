@@ -11,14 +11,16 @@ mod key;
 mod load;
 mod names;
 mod net;
+mod raw;
 mod rule;
 mod settings;
 pub(crate) mod template;
 mod value;
 
 pub(crate) use fault::ConfigError;
-pub(crate) use key::{KEYS, LEAST_MEMORY, MAX_RETRIES, MIN_INTERVAL};
+pub(crate) use key::KEYS;
 pub(crate) use load::{Loaded, load};
+pub(crate) use raw::{LEAST_MEMORY, MAX_RETRIES, MIN_INTERVAL};
 pub(crate) use settings::{
     CleanupSettings, ClientSettings, LogFormat, Repair, Settings, WitnessStart,
 };

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
-use super::key::{Raw, absolute_path, mismatch, text};
+use super::raw::{Raw, absolute_path, mismatch, text};
 
 /// No list of names is longer.
 const MOST: usize = 256;

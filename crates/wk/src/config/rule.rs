@@ -7,8 +7,8 @@ use wk_model::{Kind, Label, Status};
 use wk_sinks::rules::{Action, Pattern, Rule};
 
 use super::{
-    key::{Raw, length, mismatch, text},
     names::unknown,
+    raw::{Raw, length, mismatch, text},
     template::Templates,
     value::{Reader, Value, Wrong},
 };

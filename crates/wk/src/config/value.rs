@@ -9,8 +9,8 @@ use toml::{
 };
 
 use super::{
-    key::{Raw, mismatch},
     names::unknown,
+    raw::{Raw, mismatch},
 };
 
 /// A value, and where it is in the file's text.
@@ -120,7 +120,7 @@ impl Reader<'_> {
         for (name, value) in table {
             let name = name.get_ref().as_ref();
             let checked = |raw: Raw<'_>| {
-                let text = super::key::text(raw, "a text in quotes")?;
+                let text = super::raw::text(raw, "a text in quotes")?;
                 check(name, text).map(|()| text.to_owned())
             };
             if let Some(text) = self.one(key, value, checked) {

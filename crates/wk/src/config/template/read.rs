@@ -8,7 +8,7 @@ use wk_model::{Category, FailurePattern, HealthOptions, Kind, Label, Name, OnSta
 use super::{Instance, SECTION, Setting, Template, TemplateLimits};
 use crate::{
     config::{
-        key::{
+        raw::{
             Raw, boolean, length, mismatch, optional_interval, optional_span, retries, size, text,
         },
         value::{Reader, Value, Wrong},
