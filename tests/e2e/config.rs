@@ -25,7 +25,7 @@ async fn what_no_session_could_have_is_told_before_one_asks_for_it() {
     wk.configure("[template.x]\nlimits = { timeout = \"5m\", idle_timeout = \"10m\" }\n");
     let told = wk.wk(["config", "check"]).await.failed(1);
     assert!(told.contains("1:11: template.x: an idle limit of 10m is never reached"), "{told}");
-    wk.configure("[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m\"\n");
+    wk.configure("[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m\"\nretries = 1\n");
     let told = wk.wk(["config", "check"]).await.failed(1);
     assert!(told.contains("2:1: session.retry_delay: no retry would ever start"), "{told}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use wk_model::{Phase, Status};
-use wk_tests::{Outcome, Session, Terminal, TestDaemon};
+use wk_tests::{Outcome, Session, Terminal, TestDaemon, within};
 
 /// Says which run it is; all but the first wait for a file.
 const RUNS: &str = "echo run $WK_ATTEMPT; [ $WK_ATTEMPT = 1 ] && exec sleep 1000
@@ -68,9 +68,12 @@ async fn a_restart_is_no_end_to_dependents_waiters_rules_and_clients() {
     }
     assert_eq!(fs::read_to_string(wk.work().join("told")).unwrap(), "2 completed\n");
     let rules = async || wk.status().await.rules[0].delivered;
-    while rules().await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let delivered = async {
+        while rules().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the rule is told", delivered).await;
     assert_eq!(fs::read_to_string(wk.path().join("heard")).unwrap(), "2\n");
     // Why the first attempt ended is known nevertheless.
     let verdicts = told(&wk, &session, "verdict_reached").await;
@@ -168,7 +171,7 @@ async fn what_has_no_retries_is_not_to_be_restarted_when_it_is_stale() {
 async fn what_the_settings_say_of_the_stale_ends_nothing_that_has_no_retries() {
     let wk = TestDaemon::new();
     wk.configure("[health]\non_stale = \"restart\"\n");
-    let stale = ["--health-interval", "100ms", "--stale-after", "300ms"];
+    let stale = ["--health-interval", "100ms", "--stale-after", "1s"];
     let left_alone = wk.run(stale.into_iter().chain(["--", "cat"])).await;
     wk.events().await.until_kind(&left_alone.id, "health_changed").await;
     let budget = ["--retries", "1", "--retry-delay", "0s"];

@@ -1,12 +1,16 @@
 //! What of agents' words is kept.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-/// What people have asked for, or were told.
-const PROMPTS: [&str; 6] =
-    ["prompt", "prompt_response", "last_assistant_message", "message", "chat", "summary"];
+/// What people have asked for, were asked, or were told.
+const PROMPTS: [&str; 5] =
+    ["prompt", "prompt_response", "last_assistant_message", "message", "humanInTheLoop"];
 const INPUTS: [&str; 2] = ["tool_input", "tool_calls"];
 const OUTPUTS: [&str; 3] = ["tool_response", "tool_output", "error"];
+/// Whole talks, with what tools were given and gave.
+const ALL: [&str; 2] = ["chat", "summary"];
 
 /// What is kept; how long it was is always known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,25 +29,32 @@ impl Default for Privacy {
 }
 
 impl Privacy {
+    /// Whether nothing is private.
+    pub fn keeps_all(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether a part of a hook is private, by its name.
     pub fn hides(&self, key: &str) -> bool {
+        let talks = self.prompts && self.tool_input && self.tool_output;
         (!self.prompts && PROMPTS.contains(&key))
             || (!self.tool_input && INPUTS.contains(&key))
             || (!self.tool_output && OUTPUTS.contains(&key))
+            || (!talks && ALL.contains(&key))
     }
 
     /// What is kept of a hook's object; of what has no structure, which may say anything, nothing
     /// where something is private.
-    pub fn of_hook(&self, value: &Value) -> Value {
+    pub fn of_hook<'a>(&self, value: &'a Value) -> Cow<'a, Value> {
+        if self.keeps_all() {
+            return Cow::Borrowed(value);
+        }
+        let Value::Object(whole) = value else { return Cow::Owned(Value::Null) };
         if !self.payloads {
-            return Value::Null;
+            return Cow::Owned(Value::Null);
         }
-        if self.prompts && self.tool_input && self.tool_output {
-            return value.clone();
-        }
-        let Value::Object(whole) = value else { return Value::Null };
         let kept = whole.iter().filter(|(key, _)| !self.hides(key));
-        Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+        Cow::Owned(Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect()))
     }
 }
 
@@ -63,10 +74,18 @@ mod tests {
         };
         let hook = json!({"prompt": "p", "tool_input": 1, "tool_response": 2, "cwd": "/"});
         let none = keep(false, false, false, true);
-        assert_eq!(none.of_hook(&hook), json!({"cwd": "/"}));
-        assert_eq!(none.of_hook(&json!("p")), Value::Null);
-        assert_eq!(keep(true, true, true, false).of_hook(&hook), Value::Null);
-        assert_eq!(Privacy::default().of_hook(&hook), hook);
-        assert!(keep(false, true, true, true).hides("chat") && !Privacy::default().hides("chat"));
+        assert_eq!(*none.of_hook(&hook), json!({"cwd": "/"}));
+        assert_eq!(*none.of_hook(&json!("p")), Value::Null);
+        assert_eq!(*keep(true, true, true, false).of_hook(&hook), Value::Null);
+        assert_eq!(*Privacy::default().of_hook(&hook), hook);
+        // A talk holds all three.
+        for one in [
+            keep(false, true, true, true),
+            keep(true, false, true, true),
+            keep(true, true, false, true),
+        ] {
+            assert!(one.hides("chat") && one.hides("summary"));
+        }
+        assert!(!Privacy::default().hides("chat") && none.hides("humanInTheLoop"));
     }
 }

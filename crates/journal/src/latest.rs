@@ -15,6 +15,16 @@ impl Journal {
         self.latest_that(session, kind, Some)
     }
 
+    /// The latest events of a kind of a session, at most so many, the latest first.
+    pub fn latest_events(&self, session: SessionId, kind: &str, most: usize) -> Result<Vec<Event>> {
+        let mut events = Vec::new();
+        self.latest_that(session, kind, |event| {
+            events.push(event);
+            (events.len() >= most).then_some(())
+        })?;
+        Ok(events)
+    }
+
     /// What `pick` makes of the latest event of this kind that it makes something of.
     pub fn latest_that<T>(
         &self,

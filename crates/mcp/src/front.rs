@@ -48,16 +48,23 @@ pub(crate) async fn answer(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
     let said = to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
     let problem = Problem {
-        kind: problem_type::BAD_REQUEST.to_owned(),
+        kind: kind(status).to_owned(),
         title: status.canonical_reason().unwrap_or("Refused").to_owned(),
         status: status.as_u16(),
         detail: String::from_utf8_lossy(&said).trim().to_owned(),
         candidates: Vec::new(),
     };
-    let kind = HeaderValue::from_static("application/problem+json");
-    head.headers.insert(CONTENT_TYPE, kind);
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     head.headers.remove(CONTENT_LENGTH);
     Response::from_parts(head, Body::from(serde_json::to_vec(&problem).unwrap_or_default()))
+}
+
+fn kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => problem_type::NOT_FOUND,
+        status if status.is_server_error() => problem_type::INTERNAL,
+        _ => problem_type::BAD_REQUEST,
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -23,8 +23,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     Admitted, AttemptExited, AttemptStarted, Category, Change, Condition, Created, Ended, Ending,
-    Event, HeldLimit, HolderUsage, Life, Outcome, Parked, Phase, Queued, Recovering, Recovery,
-    Restarted, Seq, SessionId, Status, Stopped, Time, Tokens, Verdict, VerdictSummary, Wait,
+    Event, HeldLimit, HolderUsage, Life, LimitKind, Outcome, Parked, Phase, Queued, Recovering,
+    Recovery, Restarted, Seq, SessionId, Status, Stopped, Time, Tokens, Verdict, VerdictSummary,
+    Wait,
 };
 
 /// All that the journal knows of one session.
@@ -318,7 +319,7 @@ impl Session {
         }
         self.attempt = exited.attempt;
         self.usage = Some(exited.usage);
-        if self.ran_well(time) {
+        if self.ran_well(time, exited.limit) {
             self.recovery.parks = 0;
         }
         self.end(Ended {
@@ -472,10 +473,14 @@ impl Session {
         Ok(())
     }
 
-    /// A recovery that is given up has failed, whatever ended its last attempt.
+    /// A recovery that is given up has failed, whatever ended its last attempt. Nobody gives a
+    /// restart up: who closes it did not know of it yet.
     fn close(&mut self) -> Result<(), String> {
         match &self.life {
             Life::Ended(_) => {}
+            Life::Recovering { wait: Wait::Restart { .. }, .. } => {
+                return Err("it is about to start again".into());
+            }
             Life::Recovering { last, .. } => {
                 let given_up = Ended { outcome: Outcome::Failed, ..last.clone() };
                 self.end(given_up);
@@ -528,25 +533,34 @@ impl Session {
     /// or ran, as long as counts as healthy.
     pub fn has_recovered(&self, now: Time) -> bool {
         let well = match &self.life {
-            Life::Running { .. } => self.ran_well(now),
-            Life::Ended(ended) => ended.outcome == Outcome::Completed || self.ran_well(ended.at),
+            Life::Running { .. } => self.ran_well(now, None),
+            Life::Ended(ended) => {
+                ended.outcome == Outcome::Completed || self.ran_well(ended.at, ended.limit)
+            }
             Life::Queued { .. } | Life::Starting | Life::Recovering { .. } => false,
         };
         self.recovery.total > 0 && well
     }
 
-    /// How long its latest attempt ran until then; the silence for which it was ended is not
-    /// counted.
-    pub fn ran_ms(&self, until: Time) -> u64 {
+    /// When the latest attempt last did something before `until`: the silence for which it was
+    /// ended, by us or by its idle limit, is no work.
+    pub fn worked_until(&self, until: Time, limit: Option<LimitKind>) -> Time {
         let stale_since = self.restart.as_ref().and_then(|restart| restart.stale_since);
-        let until = stale_since.map_or(until, |since| since.min(until));
+        let idle_ms = self.created.limits.idle_ms.filter(|_| limit == Some(LimitKind::Idle));
+        let quiet = idle_ms.map(|ms| until.minus_millis(ms)).or(stale_since);
+        quiet.map_or(until, |since| since.min(until))
+    }
+
+    /// How long its latest attempt worked until then, in milliseconds.
+    pub fn ran_ms(&self, until: Time, limit: Option<LimitKind>) -> u64 {
+        let until = self.worked_until(until, limit);
         self.attempt_time.map_or(0, |start| until.millis_since(start))
     }
 
-    /// Whether the latest attempt has run, until then, for as long as counts as healthy.
-    fn ran_well(&self, until: Time) -> bool {
+    /// Whether the latest attempt has worked, until then, for as long as counts as healthy.
+    fn ran_well(&self, until: Time, limit: Option<LimitKind>) -> bool {
         let healthy_after = self.created.recovery.healthy_after_ms;
-        self.attempt_time.is_some() && self.ran_ms(until) >= healthy_after
+        self.attempt_time.is_some() && self.ran_ms(until, limit) >= healthy_after
     }
 
     /// When and how it ended.

@@ -69,7 +69,9 @@ pub fn plan(session: &Session, last_lines: Option<&str>, now: Time, utc_offset_s
             Plan::Close
         }
         Category::RateLimit | Category::Quota => {
-            Plan::Park(park(session, category, saying, now, utc_offset_s))
+            // It was told when the screen last changed, however late somebody hears of it.
+            let told_at = session.worked_until(ended.at, ended.limit);
+            Plan::Park(park(session, category, saying, (told_at, now), utc_offset_s))
         }
         Category::Rebooted | Category::HolderLost if options.restore => {
             Plan::Retry(restore(session, ended, category, now))
@@ -148,13 +150,14 @@ fn park(
     session: &Session,
     category: Category,
     saying: Option<Saying>,
-    now: Time,
+    (told_at, now): (Time, Time),
     utc_offset_s: i32,
 ) -> Parked {
-    let read = |text: &String| wait_time::read(text, now, utc_offset_s);
+    let near = |until: &Time| until.millis_since(told_at) <= LONGEST_PARK_MS;
+    let read = |text: &String| wait_time::read(text, told_at, utc_offset_s).filter(near);
     let told = saying.as_ref().and_then(|said| read(&said.line).or_else(|| read(&said.passage)));
     let untold = (PARKED_MS << session.recovery.parks.min(MOST_PARKS)).min(LONGEST_UNTOLD_PARK_MS);
-    let wait = told.map_or(untold, |until| until.millis_since(now)).min(LONGEST_PARK_MS);
+    let wait = told.map_or(untold, |until| until.millis_since(now));
     // Everybody else was told the same moment.
     let spread = (wait / 10 + 1_000).min(MOST_SPREAD_MS);
     let wait = jitter(session.id, session.attempt, wait.max(1_000), spread);
@@ -176,7 +179,7 @@ fn budget(session: &Session, ended: &Ended, now: Time) -> (u32, Time) {
 
 /// Whether the attempt that ended had run for long enough.
 fn is_healthy(session: &Session, ended: &Ended) -> bool {
-    session.ran_ms(ended.at) >= session.created.recovery.healthy_after_ms
+    session.ran_ms(ended.at, ended.limit) >= session.created.recovery.healthy_after_ms
 }
 
 fn delay(id: SessionId, attempt: u32, retry: u32, first_ms: u64, longest_ms: u64) -> u64 {

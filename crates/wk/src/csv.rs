@@ -6,7 +6,7 @@ use serde_json::Value;
 use wk_api::SessionView;
 
 /// Every field of a session, in the order of the interfaces.
-const FIELDS: [&str; 50] = [
+const FIELDS: [&str; 51] = [
     "session_id",
     "name",
     "kind",
@@ -21,6 +21,7 @@ const FIELDS: [&str; 50] = [
     "platform",
     "pid",
     "holder_pid",
+    "watched",
     "boot_id",
     "process_start_time",
     "start_time",

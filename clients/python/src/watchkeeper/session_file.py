@@ -96,8 +96,10 @@ def _look(place: Place) -> Optional[str]:
     try:
         entry = read(place.path)
     except Corrupt as error:
-        _debug(f"removed {place.path}: {error}")
-        remove(place.path, error.inode)
+        _debug(f"no session's id: {error}")
+        # What was not written here is somebody's own, whatever its name is.
+        if place.path in _remembered():
+            remove(place.path, error.inode)
         return None
     except (Foreign, OSError) as error:
         _debug(f"no session's id: {error}")

@@ -203,7 +203,8 @@ impl Holder {
 
     /// What it said last, where that may tell why it ended.
     fn last_lines(&mut self, ending: &Ending, limit: Option<LimitKind>) -> Option<String> {
-        if *ending == (Ending::Exited { code: 0 }) && limit.is_none() {
+        let unasked = limit.is_none() && self.stop.is_none();
+        if *ending == (Ending::Exited { code: 0 }) && unasked {
             return None;
         }
         let shown = self.shown();

@@ -9,7 +9,6 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use wk_holder::protocol::Reply;
 use wk_model::{Change, ProcessId, Resized, SessionId};
 use wk_recording::Stream;
 
@@ -106,7 +105,7 @@ impl Holder {
     /// Tells whoever looks after the session's health that its command was stopped, or goes on.
     fn tell_halt(&mut self) {
         if self.child.as_ref().is_some_and(|child| has_halted(child.pid)) {
-            self.clients.tell_control(&Reply::Halted);
+            self.clients.halted();
         }
     }
 

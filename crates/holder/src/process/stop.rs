@@ -46,8 +46,9 @@ impl Holder {
         match &mut self.stop {
             Some(stop) => stop.kill_at = stop.kill_at.min(kill_at),
             None => {
-                let idle = matches!(limit, Some(LimitKind::Time | LimitKind::Idle));
-                let shown = if idle { self.shown() } else { None };
+                // A program may clear its screen on its way out.
+                let waits = matches!(limit, None | Some(LimitKind::Time | LimitKind::Idle));
+                let shown = if waits { self.shown() } else { None };
                 self.stop = Some(Stop { kill_at, limit, shown });
                 let has_terminal = self.child.as_ref().is_some_and(Child::has_terminal);
                 self.tree.terminate(has_terminal);

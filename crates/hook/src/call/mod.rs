@@ -87,7 +87,7 @@ fn bear_limits() {
 
 /// All of stdin: an agent that writes to a closed pipe would be hurt.
 fn read(bound: usize, log: &Log) -> Payload {
-    let mut stdin = Patient::new(io::stdin().lock(), PATIENCE);
+    let mut stdin = Patient::new(io::stdin(), PATIENCE);
     let payload = Payload::read(&mut stdin, bound);
     if stdin.gave_up() {
         log.write(&format!("stdin was silent for {PATIENCE:?} and not closed: took what had come"));

@@ -266,6 +266,37 @@ fn parks(screen: &str, ran: u64, at_most: usize) -> Vec<u64> {
 }
 
 #[test]
+fn silence_at_a_limit_screen_is_no_healthy_run_and_its_times_are_those_of_the_screen() {
+    const MINUTE: u64 = 60_000;
+    let patterns = vec![pattern(Category::RateLimit, "usage limit")];
+    let limits = wk_model::Limits { idle_ms: Some(10 * MINUTE), ..Default::default() };
+    let mut session = created(RecoveryOptions { patterns, ..retries(0) });
+    session.created.limits = limits;
+    let idle = |attempt, end| {
+        let ending = Ending::Signaled { signal: 15, core_dumped: false };
+        event(end, exited(attempt, ending, Some(LimitKind::Idle)))
+    };
+    let (mut now, mut count) = (1, 0);
+    // It shows its screen after a second, and sits at it until the limit ends it.
+    let (shown, sat) = (1000, 10 * MINUTE + 1000);
+    while count < 100 {
+        let attempt = session.attempt + 1;
+        session.apply(&event(now, started(attempt))).unwrap();
+        session.apply(&idle(attempt, now + sat)).unwrap();
+        let told_at = now + shown;
+        now += sat;
+        let screen = Some("usage limit: try again in 30 minutes");
+        let Plan::Park(parked) = plan(&session, screen, START.plus_millis(now), 0) else { break };
+        let wait = parked.until.millis_since(START.plus_millis(told_at));
+        assert!((30 * MINUTE..=31 * MINUTE).contains(&wait), "{wait}");
+        now = told_at + wait;
+        session.apply(&event(now, Change::SessionParked(parked))).unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 20);
+}
+
+#[test]
 fn nothing_is_parked_for_ever() {
     const MINUTE: u64 = 60_000;
     let waits = parks("429", 10, 1000);

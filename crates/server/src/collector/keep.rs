@@ -32,12 +32,8 @@ pub(super) fn text(
 ) -> Text {
     // Ids are ours to give.
     object.remove("id");
-    object.retain(|key, _| !privacy.hides(key));
-    if let Some(payload) = object.get_mut("payload") {
-        *payload = match privacy.of_hook(payload) {
-            Value::Null => Value::Object(Map::new()),
-            kept => kept,
-        };
+    if !privacy.keeps_all() {
+        leave_out(&mut object, privacy);
     }
     if !object.get("timestamp").is_some_and(Value::is_number) {
         object.insert("timestamp".into(), now.as_millis().into());
@@ -60,6 +56,22 @@ pub(super) fn text(
             let text = payload.to_string();
             Text { payload, text }
         }
+    }
+}
+
+/// Leaves out what is private, wherever senders put it.
+fn leave_out(object: &mut Map<String, Value>, privacy: Privacy) {
+    if !privacy.payloads {
+        object.retain(|key, _| REQUIRED.contains(&key.as_str()));
+        object.insert("payload".into(), Value::Object(Map::new()));
+        return;
+    }
+    object.retain(|key, _| !privacy.hides(key));
+    if let Some(payload) = object.get_mut("payload") {
+        *payload = match privacy.of_hook(payload).into_owned() {
+            Value::Null => Value::Object(Map::new()),
+            kept => kept,
+        };
     }
 }
 
@@ -142,6 +154,7 @@ mod tests {
     fn what_is_private_is_not_kept_wherever_it_stands() {
         let event = json!({
             "session_id": "s", "summary": "mine", "chat": ["mine"], "tool_input": { "a": "mine" },
+            "humanInTheLoop": { "question": "mine" },
             "payload": { "prompt": "mine", "tool_response": "mine", "cwd": "/" },
         });
         let none =
@@ -153,6 +166,7 @@ mod tests {
         assert_eq!(kept(&event, none), want);
         let want = json!({ "session_id": "s", "payload": {}, "timestamp": 5 });
         assert_eq!(kept(&event, Privacy { payloads: false, ..none }), want);
+        assert_eq!(kept(&event, Privacy { payloads: false, ..Privacy::default() }), want);
         assert_eq!(kept(&json!({ "session_id": "s", "payload": "mine" }), none), want);
     }
 

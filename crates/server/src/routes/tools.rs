@@ -38,12 +38,12 @@ fn count(
     {
         journal.tool_events(Some(agent), since, |event| {
             if event.agent_id.as_ref() == Some(&own_id) {
-                take(&mut tally, event);
+                take(&mut tally, ToolEvent { session: Some(session), ..event });
             }
         })?;
     }
     let live: HashSet<_> = journal.live().iter().map(|session| session.id).collect();
-    Ok(tally.into_numbers(|session| session.is_none_or(|id| live.contains(&id))))
+    Ok(tally.into_numbers(|session| session.is_some_and(|id| live.contains(&id))))
 }
 
 fn take(tally: &mut Tally, event: ToolEvent) {

@@ -29,7 +29,10 @@ pub(super) enum Whose {
 /// All that contradict each other.
 pub(super) fn all(settings: &Settings) -> Vec<Contradiction> {
     let session = &settings.session;
-    let own = retries(session.retry_delay, session.recovery_deadline).map(|message| {
+    // Without retries neither is asked for; a request that wants some is checked by itself.
+    let retried = session.retries > 0;
+    let own = retries(session.retry_delay, session.recovery_deadline).filter(|_| retried);
+    let own = own.map(|message| {
         let whose = Whose::Keys("session", ["retry_delay", "recovery_deadline"]);
         Contradiction { whose, message: format!("session.retry_delay: {message}") }
     });

@@ -289,6 +289,7 @@ mod tests {
         }
         for text in [
             "[session]\ntimeout = \"5m\"\nidle_timeout = \"10m\"",
+            "[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m\"",
             "[template.x]\nretries = 0\nretry_delay = \"1h\"",
             "[template.x]\nrecovery_deadline = \"none\"\nretry_delay = \"1h\"",
             "[template.x]\nlimits = { timeout = \"10m\", idle_timeout = \"5m\" }",
@@ -296,7 +297,7 @@ mod tests {
             assert!(load_text(text.as_bytes(), &[]).is_ok(), "{text}");
         }
         let variables = [("WK_SESSION_RECOVERY_DEADLINE", "1m")];
-        let text = b"[session]\nretry_delay = \"10m\"";
+        let text = b"[session]\nretry_delay = \"10m\"\nretries = 1";
         let error = load_text(text, &variables).unwrap_err().to_string();
         assert!(error.starts_with("WK_SESSION_RECOVERY_DEADLINE: session.retry_delay"), "{error}");
         assert!(load_text(text, &[("WK_SESSION_RECOVERY_DEADLINE", "1h")]).is_ok());

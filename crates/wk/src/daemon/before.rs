@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wk_agents::uses::{Open, Start};
 use wk_model::{
     AttemptExited, Before, Change, HostState, Kind, LastTool, Moment, Session, SessionId,
     SessionSample, Time, TmuxHealth,
 };
 use wk_sources::system::{DiskLook, host::HostLooker};
 
-use super::core::Core;
+use super::{core::Core, hooks::recent_tools};
 
 /// Samples that are kept of an attempt.
 const SAMPLES: usize = 32;
@@ -38,6 +39,9 @@ const LATE_MS: u64 = 60_000;
 
 /// tmux servers whose health is remembered.
 const SERVERS: usize = 64;
+
+/// Events of tools, of each kind, in which the last one is looked for.
+const TOOLS: usize = 256;
 
 /// Commands are cut.
 const COMMAND: usize = 1024;
@@ -269,17 +273,24 @@ fn last_tool(core: &Core, session: &Session) -> Option<LastTool> {
     if session.created.session_kind != Kind::Agent {
         return None;
     }
-    let latest = |kind| core.journal.latest(session.id, kind).ok().flatten();
-    let event = latest("tool_started")?;
-    let finished = latest("tool_finished").is_some_and(|finished| finished.seq > event.seq);
-    let Change::ToolStarted(started) = event.change else { return None };
-    let cut = |text: String| text.chars().take(COMMAND).collect();
-    Some(LastTool {
-        tool: started.tool,
-        input: started.input.text.map(cut),
-        started: event.at.time,
-        running: !finished,
-    })
+    let (mut open, mut latest) = (Open::default(), None);
+    for event in recent_tools(&core.journal, session.id, TOOLS).ok()? {
+        match event.change {
+            Change::ToolStarted(started) => {
+                let start = Start::of(None, &started);
+                let cut = |text: String| text.chars().take(COMMAND).collect();
+                let input = started.input.text.map(cut);
+                let (tool, started) = (started.tool, event.at.time);
+                let used = LastTool { tool, input, started, running: false };
+                let _ = open.begin(start, LastTool { running: true, ..used.clone() });
+                latest = Some(used);
+            }
+            Change::ToolFinished(finished) => drop(open.end(&Start::of_end(None, &finished))),
+            _ => {}
+        }
+    }
+    // Of several that were in use, the one that was begun last.
+    open.into_rest().pop().or(latest)
 }
 
 fn in_pane(core: &Core, session_id: SessionId) -> Option<String> {

@@ -14,7 +14,7 @@ use tokio::{
 use wk_api::Problem;
 use wk_client::Places;
 use wk_journal::{Journal, JournalError};
-use wk_model::{Change, Draft, Life, Session, SessionId, Source};
+use wk_model::{Change, Draft, Life, Session, SessionId, Source, Time};
 use wk_server::{Collector, Listener, Switch, auth::Gate, conflict, internal};
 use wk_sources::{
     cgroup::Cgroups,
@@ -46,6 +46,9 @@ const LEAVING: Duration = Duration::from_secs(2);
 /// Between attempts at what cannot be done now: a full disk, no descriptors left.
 pub(super) const AGAIN: Duration = Duration::from_secs(2);
 
+/// An attempt that a session waits for, and until when: a restart by hand waits for no retry.
+pub(super) type AttemptWait = (SessionId, u32, Time);
+
 /// Shared by the driver's tasks.
 #[derive(Debug)]
 pub(super) struct Core {
@@ -76,7 +79,7 @@ pub(super) struct Core {
     /// Sessions that somebody has asked to end: they do not recover.
     stopping: Mutex<HashSet<SessionId>>,
     /// Attempts that are waited for.
-    waits: Mutex<HashSet<(SessionId, u32)>>,
+    waits: Mutex<HashSet<AttemptWait>>,
     pub(super) tmux: Tmux,
     pub(super) hooks: Hooks,
     pub(super) looks: Looks,
@@ -281,14 +284,12 @@ impl Core {
     }
 
     /// False: somebody waits for this attempt already.
-    pub(super) fn claim_wait(&self, session_id: SessionId, attempt: u32) -> bool {
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.insert((session_id, attempt))
+    pub(super) fn claim_wait(&self, wait: AttemptWait) -> bool {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).insert(wait)
     }
 
-    pub(super) fn give_wait_back(&self, session_id: SessionId, attempt: u32) {
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.remove(&(session_id, attempt));
+    pub(super) fn give_wait_back(&self, wait: AttemptWait) {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).remove(&wait);
     }
 
     /// Keeps a name for a session that is about to be created; none if it is taken.

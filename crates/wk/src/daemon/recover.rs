@@ -113,7 +113,8 @@ fn as_event(draft: &Draft) -> Event {
     }
 }
 
-/// Says once for each attempt that the session is over.
+/// Says once for each attempt, and for each time that another one was asked for, that the session
+/// is over.
 fn closed(session: &Session, ended: &Ended) -> Draft {
     let closing = draft(Some(session.id), Change::SessionClosed { outcome: ended.outcome });
     if matches!(ended.ending, Ending::NeverRan { .. }) {
@@ -122,7 +123,7 @@ fn closed(session: &Session, ended: &Ended) -> Draft {
     }
     Draft {
         source: Source(format!("daemon/closed/{}", session.id)),
-        source_seq: Some(u64::from(session.attempt.max(1))),
+        source_seq: Some(u64::from(session.attempt.max(1)) + u64::from(session.restarts)),
         ..closing
     }
 }
@@ -131,11 +132,11 @@ fn closed(session: &Session, ended: &Ended) -> Draft {
 /// one then.
 pub(super) fn schedule(core: &Arc<Core>, session: &Session) {
     let Life::Recovering { wait, .. } = &session.life else { return };
-    let (session_id, attempt) = (session.id, wait.attempt());
-    if !core.claim_wait(session_id, attempt) {
+    let (session_id, attempt, until) = (session.id, wait.attempt(), wait.until());
+    if !core.claim_wait((session_id, attempt, until)) {
         return;
     }
-    let (core, until, parked) = (core.clone(), wait.until(), matches!(wait, Wait::Parked(_)));
+    let (core, parked) = (core.clone(), matches!(wait, Wait::Parked(_)));
     tokio::spawn(async move {
         loop {
             let left = Duration::from_millis(until.millis_since(host::now().time));
@@ -145,14 +146,14 @@ pub(super) fn schedule(core: &Arc<Core>, session: &Session) {
             sleep(left.min(LONGEST_SLEEP)).await;
         }
         if parked {
-            core.give_wait_back(session_id, attempt);
+            core.give_wait_back((session_id, attempt, until));
             return core.queue.look();
         }
         while let Err(error) = next_attempt(&core, session_id, attempt).await {
             tracing::error!(%session_id, attempt, error = format!("{error:#}"), "cannot recover");
             sleep(AGAIN).await;
         }
-        core.give_wait_back(session_id, attempt);
+        core.give_wait_back((session_id, attempt, until));
     });
 }
 

@@ -151,9 +151,9 @@ async fn start(
     let _turn = core.turn(session_id).await;
     let session = known(core, session_id)?;
     let is_under_way = match &session.life {
-        Life::Starting | Life::Running { .. } => true,
+        Life::Queued { .. } | Life::Starting | Life::Running { .. } => true,
         Life::Recovering { wait, .. } => matches!(wait, Wait::Restart { .. }),
-        Life::Queued { .. } | Life::Ended(_) => false,
+        Life::Ended(_) => false,
     };
     if is_under_way || session.attempt >= next {
         // Somebody else has started it again meanwhile: what was wanted.

@@ -55,14 +55,18 @@ impl Clients {
 
     /// Tells every control connection that the record has grown.
     pub(crate) fn bell(&mut self) {
-        self.tell_control(&Reply::Bell);
-    }
-
-    /// Tells every control connection.
-    pub(crate) fn tell_control(&mut self, reply: &Reply) {
-        let frame = frame(reply);
+        let frame = frame(&Reply::Bell);
         for client in self.list.iter_mut().filter(|client| client.is_control()) {
             client.push(Rc::clone(&frame));
+        }
+    }
+
+    /// Tells every control connection that reads what it is told: it is worth a look, no more.
+    pub(crate) fn halted(&mut self) {
+        for client in self.list.iter_mut().filter(|client| client.is_control()) {
+            if client.outgoing.is_empty() {
+                client.send(&Reply::Halted);
+            }
         }
     }
 

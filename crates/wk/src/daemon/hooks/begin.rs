@@ -7,7 +7,7 @@ use wk_holder::host;
 use wk_journal::SessionQuery;
 use wk_mask::mask_arguments;
 use wk_model::{
-    BootId, Change, Created, Draft, HealthChanged, Kind, Life, Moment, ProcessId, Session,
+    BootId, Change, Created, Draft, Ending, HealthChanged, Kind, Life, Moment, ProcessId, Session,
     SessionId, Subagent,
 };
 use wk_sources::{
@@ -96,8 +96,8 @@ impl Taker {
         let (agent, parent, uid) = match found {
             Found::Agent { agent, parent, uid } => (agent, parent, uid),
             Found::Closed(session_id) => {
-                self.book.bury(session_id, host::now());
-                return;
+                // The journal has its end already: this is of its subagents, and of its tokens.
+                return self.end(session_id, host::now(), Ending::Closed { by: None }, drafts);
             }
         };
         if !self.book.of_process(agent.process).is_empty() {

@@ -41,6 +41,7 @@ use wk_sources::{
 
 pub(crate) use self::last::last_heard;
 use self::take::Taker;
+pub(super) use self::tools::recent as recent_tools;
 use super::core::{AGAIN, Core};
 use crate::config::Settings;
 

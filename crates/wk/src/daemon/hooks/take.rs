@@ -18,6 +18,7 @@ use super::{
     end::Ending,
     excerpt::Excerpts,
     last::LastHeard,
+    tools,
 };
 use crate::daemon::{
     core::{Core, draft},
@@ -25,8 +26,8 @@ use crate::daemon::{
     track,
 };
 
-/// Events in which an earlier daemon's open uses of tools are looked for.
-const TOOL_EVENTS: usize = 10_000;
+/// Events of each kind in which an earlier daemon's open uses of tools are looked for.
+const TOOL_EVENTS: usize = 5000;
 
 /// Takes records up, one after another.
 pub(super) struct Taker {
@@ -242,14 +243,7 @@ impl Taker {
         if std::mem::replace(&mut entry.tools.restored, true) {
             return;
         }
-        let kinds = ["tool_started", "tool_finished"].map(str::to_owned).to_vec();
-        let query = wk_journal::EventQuery {
-            session: Some(session_id),
-            kinds,
-            limit: TOOL_EVENTS,
-            ..wk_journal::EventQuery::default()
-        };
-        match self.core.journal.events(&query) {
+        match tools::recent(&self.core.journal, session_id, TOOL_EVENTS) {
             Ok(events) => entry.tools.restore(&events),
             Err(error) => tracing::warn!(%error, "cannot tell which tools were in use"),
         }

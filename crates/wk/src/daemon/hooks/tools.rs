@@ -1,7 +1,20 @@
 //! How long uses of tools took, where only their two events tell.
 
 use wk_agents::uses::{Open, Start};
-use wk_model::{Change, Event, Moment};
+use wk_journal::{Journal, JournalError};
+use wk_model::{Change, Event, Moment, SessionId};
+
+/// The latest events of a session's tools in their order, so many of each kind.
+pub(in crate::daemon) fn recent(
+    journal: &Journal,
+    session: SessionId,
+    most: usize,
+) -> Result<Vec<Event>, JournalError> {
+    let mut events = journal.latest_events(session, "tool_started", most)?;
+    events.extend(journal.latest_events(session, "tool_finished", most)?);
+    events.sort_unstable_by_key(|event| event.seq);
+    Ok(events)
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Tools {

@@ -61,7 +61,12 @@ pub(in crate::daemon) async fn end_record(
     }
     let now = host::now();
     let at = Moment { time: now.time.max(session.start_time), ..now };
-    close(core, session_id, at, Ending::Closed { by: Some(by) }).await
+    close(core, session_id, at, Ending::Closed { by: Some(by) }).await?;
+    // A shell that is seen goes on, unwatched; of one that is not, nothing more is known.
+    if matches!(session.life, Life::Running { process: None, .. }) {
+        core.hooks.tell(Found::Closed(session_id));
+    }
+    Ok(())
 }
 
 /// Journals the end, and forgets the heart.
@@ -73,7 +78,6 @@ pub(super) async fn close(
 ) -> Result<(), Problem> {
     core.journal.append(drafts::end(session_id, at, ending)).await.map_err(failed)?;
     core.pulses.forget(session_id);
-    core.hooks.tell(Found::Closed(session_id));
     Ok(())
 }
 

@@ -15,9 +15,9 @@ use crate::daemon::{
     create::new_id,
 };
 
-/// Sessions that are known by unverified words only and may live at one time. Whoever showed a
-/// token is not kept out by those who did not.
-const MOST_UNVERIFIED: usize = 10_000;
+/// Reported sessions that may live at one time: so many of those who showed a token, and so many
+/// of those who did not. Neither keeps the others out.
+const MOST: usize = 10_000;
 
 /// The session of this event; the same event, told again, is the same session.
 pub(in crate::daemon) async fn start(
@@ -29,11 +29,11 @@ pub(in crate::daemon) async fn start(
     if let Some(session_id) = core.journal.by_idempotency_key(&key).map_err(failed)? {
         return session(core, session_id);
     }
-    if !verified && unverified(&core.journal.live()) >= MOST_UNVERIFIED {
+    if alike(&core.journal.live(), verified) >= MOST {
+        let how = if verified { "with" } else { "without" };
         return Err(conflict(format!(
-            "{MOST_UNVERIFIED} sessions that were reported without a token live already: `wk ls \
-             --incomplete` shows those whose end was never heard, `wk end` closes them; with a \
-             token this one is taken"
+            "{MOST} sessions that were reported {how} a token live already: `wk ls --incomplete` \
+             shows those whose end was never heard, `wk end` closes them"
         )));
     }
     let now = host::now();
@@ -54,11 +54,10 @@ pub(in crate::daemon) async fn start(
     Ok(session)
 }
 
-fn unverified(live: &[Arc<Session>]) -> usize {
-    let is_unverified = |reported: &Reported| !reported.verified;
-    live.iter()
-        .filter(|session| session.created.reported.as_ref().is_some_and(is_unverified))
-        .count()
+/// Reported sessions that live, of those who showed a token or of those who did not.
+fn alike(live: &[Arc<Session>], verified: bool) -> usize {
+    let is_alike = |reported: &Reported| reported.verified == verified;
+    live.iter().filter(|session| session.created.reported.as_ref().is_some_and(is_alike)).count()
 }
 
 fn session(core: &Core, session_id: SessionId) -> Result<Arc<Session>, Problem> {

@@ -66,9 +66,6 @@ fn look(standing: &Standing, heard: Option<SystemTime>) -> Option<Finding> {
         let seen = format!("{agent} calls {}: not there", standing.programs.join(", "));
         return Some(Finding::bad("hooks", seen, format!("wk hooks install {agent}{flag}")));
     }
-    // What was heard before the file was written says nothing of what it says now.
-    let written = fs::metadata(&standing.file).and_then(|found| found.modified()).ok();
-    let heard = heard.filter(|heard| written.is_none_or(|written| *heard >= written));
     Some(match heard.and_then(|heard| heard.elapsed().ok()) {
         Some(ago) => {
             let seen =
@@ -80,9 +77,7 @@ fn look(standing: &Standing, heard: Option<SystemTime>) -> Option<Finding> {
                 "codex" => "trust them: start codex and enter /hooks".to_owned(),
                 _ => format!("start a session of {agent}, and see that the daemon runs"),
             };
-            let since = if written.is_some() { " since its settings were written" } else { "" };
-            let seen = format!("{agent} ({scope}): none has arrived yet{since}");
-            Finding::weak("hooks", seen, remedy)
+            Finding::weak("hooks", format!("{agent} ({scope}): none has arrived yet"), remedy)
         }
     })
 }
