@@ -78,7 +78,11 @@ def test_what_is_a_day_old_is_stale_and_removed(
 @pytest.mark.parametrize(
     "text", ["", "s1", "s1\n", "s1\nsoon\n", "../etc\n", "unknown\nx\n", "a b\nx\n", "x" * 5000]
 )
-def test_a_corrupted_file_is_removed(folder: Path, text: str) -> None:
+def test_a_corrupted_file_is_removed_if_it_was_written_here(folder: Path, text: str) -> None:
+    notes = plant(folder, text, project="notes")
+    assert get_stored_session_id("notes") == "unknown"
+    assert notes.exists()
+    assert store_session_id("s1", PROJECT)
     path = plant(folder, text)
     assert get_stored_session_id(PROJECT) == "unknown"
     assert not path.exists()
