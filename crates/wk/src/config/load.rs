@@ -261,12 +261,12 @@ mod tests {
     fn what_contradicts_itself_is_told_before_anything_runs() {
         for (text, want) in [
             (
-                "[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m30s\"",
+                "[session]\nretry_delay = \"10m\"\nrecovery_deadline = \"1m30s\"\nretries = 1",
                 "2:1: session.retry_delay: no retry would ever start: its delay of 10m is longer \
                  than the recovery deadline of 1m30s",
             ),
             (
-                "[session]\nrecovery_deadline = \"1s\"",
+                "[session]\nrecovery_deadline = \"1s\"\nretries = 1",
                 "2:1: session.retry_delay: no retry would ever start: its delay of 2s",
             ),
             (
