@@ -1,6 +1,9 @@
 //! What the kernel counts of processes, from `/proc`.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 
@@ -50,6 +53,19 @@ fn times(pid: u32, indexes: &[usize]) -> anyhow::Result<Duration> {
     let sum: Option<u64> = indexes.iter().map(ticks).sum();
     // Ticks are hundredths of a second wherever Linux has a `/proc`.
     Ok(Duration::from_millis(sum.context("a stat is not as expected")? * 10))
+}
+
+/// Waits until a process has hardly used a core for two seconds; how long that took.
+pub fn until_idle(pid: u32, patience: Duration) -> anyhow::Result<Duration> {
+    let (begun, span) = (Instant::now(), Duration::from_secs(2));
+    loop {
+        let before = cpu_time(pid)?;
+        thread::sleep(span);
+        if cpu_time(pid)? - before <= span / 50 {
+            return Ok(begun.elapsed() - span);
+        }
+        anyhow::ensure!(begun.elapsed() < patience, "process {pid} is still at work");
+    }
 }
 
 /// How many cores were busy in a short moment just now.

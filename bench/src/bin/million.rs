@@ -1,11 +1,15 @@
 //! How long lists, statistics and analytics take over a million sessions: whole processes, with
 //! every filter, with those that fit nothing and with several at once.
 
-use std::{process::Stdio, time::Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use clap::Parser;
 use wk_bench::{
     arguments::Common,
+    counters::until_idle,
     house::{House, time},
     past,
     report::{Bar, Table},
@@ -75,9 +79,13 @@ async fn main() -> anyhow::Result<()> {
     let start = Instant::now();
     past::write(&journal, gone, host::now().time).await?;
     let took = start.elapsed();
-    house.start()?;
+    let daemon = house.start()?;
+    // It examines the ends that it finds without a verdict.
+    let rested = until_idle(daemon.pid, Duration::from_secs(600))?;
     let rate = 4.0 * gone as f64 / took.as_secs_f64();
     table.note("events/s while they were written", &format!("{rate:.0}"), "");
+    let seconds = format!("{:.0} s", rested.as_secs_f64());
+    table.note("after its start, the daemon was at rest after", &seconds, "");
     let bytes = std::fs::metadata(&journal)?.len() >> 20;
     table.note("journal.db", &format!("{bytes} MiB"), "");
 
