@@ -1,7 +1,7 @@
 //! A session query as SQL on `past`, for what is not looked for in strips: sessions of one
 //! label, name or agent, which have an index in the order of lists, and those that are loose.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 use wk_model::Label;
@@ -53,15 +53,16 @@ impl Lead {
         }
     }
 
-    /// Its sessions that began in this time, ends included.
+    /// Its sessions that began in this time, ends included, the oldest first.
     pub(crate) fn between(
         &self,
         connection: &Connection,
         (first_ms, last_ms): (i64, i64),
-    ) -> rusqlite::Result<HashSet<(i64, i64)>> {
+    ) -> rusqlite::Result<Vec<(i64, i64)>> {
         let (table, condition) = self.index();
         let sql = format!(
-            "SELECT start_ms, id FROM {table} WHERE {condition} AND start_ms BETWEEN ? AND ?"
+            "SELECT start_ms, id FROM {table} WHERE {condition} AND start_ms BETWEEN ? AND ?
+             ORDER BY start_ms, id"
         );
         let values = self.values().into_iter().chain([first_ms.into(), last_ms.into()]);
         connection

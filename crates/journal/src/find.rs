@@ -3,8 +3,6 @@
 //! Whatever is asked for, a bounded number of rows is walked; beyond that, strips are looked
 //! through column by column.
 
-use std::collections::HashSet;
-
 use rusqlite::Connection;
 use wk_model::Time;
 
@@ -22,7 +20,7 @@ const FEW: usize = if cfg!(test) { 2 } else { 4000 };
 /// Rows of an index that are walked through while one is looked up.
 const LOOKUP: usize = 6;
 
-/// Places of sessions in the order of lists, newest first.
+/// Places of sessions.
 type Places = Vec<(i64, i64)>;
 
 /// The newest ended sessions that fit, at most so many; none: all.
@@ -97,7 +95,7 @@ struct Led<'a> {
     /// Sessions of the first lead in the last strip that was walked.
     density: usize,
     /// Those of this strip, if it was walked.
-    walked: Option<HashSet<(i64, i64)>>,
+    walked: Option<Places>,
 }
 
 impl<'a> Led<'a> {
@@ -125,7 +123,7 @@ impl<'a> Led<'a> {
 
     fn has(&self, connection: &Connection, place: (i64, i64)) -> rusqlite::Result<bool> {
         let left = match &self.walked {
-            Some(walked) if !walked.contains(&place) => return Ok(false),
+            Some(walked) if walked.binary_search(&place).is_err() => return Ok(false),
             Some(_) => &self.leads[1..],
             None => self.leads,
         };
