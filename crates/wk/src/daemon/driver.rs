@@ -61,7 +61,7 @@ fn hear(core: &Arc<Core>, tasks: &TaskTracker, report: Report) {
                 }
             });
         }
-        Report::Halted { session_id } => core.looks.want(session_id),
+        Report::Halted { session_id } => drop(core.looks.tell(session_id)),
         Report::Cut { session_id, attempt, holder } => {
             core.let_go(session_id);
             tasks.spawn(lost::cut(core.clone(), session_id, attempt, holder));

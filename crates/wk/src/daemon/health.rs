@@ -16,11 +16,10 @@ mod schedule;
 use std::{
     collections::HashMap,
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wk_holder::{gauge::Gauges, host};
 use wk_journal::{JournalError, Subscription};
@@ -53,8 +52,8 @@ const SOON_MS: u64 = 1000;
 /// How soon after the last look one that was stopped, or goes on, is looked at.
 const HALTED_MS: u64 = 100;
 
-/// Looks that may be wanted in one moment.
-const WAITING: usize = 256;
+/// Looks that may be wanted in one moment; for one more, the session's next turn has to do.
+pub(super) const WAITING: usize = 256;
 
 /// The first looks after a start, later than that one.
 const EARLY_MS: [u64; 2] = [5000, 15_000];
@@ -73,8 +72,7 @@ const OURS: [Condition; 3] = [Condition::Stale, Condition::Hung, Condition::Over
 
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken) {
-    let wants = core.looks.wants.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(mut wants) = wants else { return };
+    let Some(mut wants) = core.looks.open() else { return };
     let mut events = core.journal.subscribe(core.journal.last(), None);
     let mut watch = Watch::new(core, board);
     watch.take_stock();
@@ -90,27 +88,6 @@ pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken
             Some(id) = wants.recv() => watch.schedule.hasten(id, watch.now_ms(), HALTED_MS),
             () = until(due.map(Into::into)) => watch.look().await,
         }
-    }
-}
-
-/// Sessions that somebody wants to be looked at now: the kernel has told their holder something.
-#[derive(Debug)]
-pub(super) struct Looks {
-    wanted: mpsc::Sender<SessionId>,
-    wants: Mutex<Option<mpsc::Receiver<SessionId>>>,
-}
-
-impl Default for Looks {
-    fn default() -> Self {
-        let (wanted, wants) = mpsc::channel(WAITING);
-        Self { wanted, wants: Mutex::new(Some(wants)) }
-    }
-}
-
-impl Looks {
-    /// Where too many wait, the session's next turn has to do.
-    pub(super) fn want(&self, session_id: SessionId) {
-        let _ = self.wanted.try_send(session_id);
     }
 }
 

@@ -27,6 +27,7 @@ mod limits;
 mod lock;
 mod log;
 mod lost;
+mod mailbox;
 mod memory;
 mod on_finish;
 mod queue;

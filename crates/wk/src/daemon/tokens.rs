@@ -11,11 +11,11 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wk_agents::transcript;
 use wk_journal::EventQuery;
@@ -25,7 +25,7 @@ use wk_sources::transcripts::Transcript;
 use super::core::Core;
 
 /// Words that may wait to be heard; a hook that is not heard is followed by others.
-const WAITING: usize = 1024;
+pub(super) const WAITING: usize = 1024;
 /// Sessions whose transcripts are known.
 const MOST_SESSIONS: usize = 1024;
 /// Transcripts of one session: it has another after each `/clear`.
@@ -43,27 +43,6 @@ pub(super) struct Heard {
     pub ended: bool,
 }
 
-/// Where hooks are told to whoever counts.
-#[derive(Debug)]
-pub(super) struct Counting {
-    heard: mpsc::Sender<Heard>,
-    waiting: Mutex<Option<mpsc::Receiver<Heard>>>,
-}
-
-impl Default for Counting {
-    fn default() -> Self {
-        let (heard, waiting) = mpsc::channel(WAITING);
-        Self { heard, waiting: Mutex::new(Some(waiting)) }
-    }
-}
-
-impl Counting {
-    pub(super) fn tell(&self, heard: Heard) {
-        // Full: the next hook of the session says it again.
-        let _ = self.heard.try_send(heard);
-    }
-}
-
 /// The transcripts of one session.
 #[derive(Debug, Default)]
 struct Watch {
@@ -77,8 +56,7 @@ struct Watch {
 
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
-    let waiting = core.tokens.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(mut waiting) = waiting else { return };
+    let Some(mut waiting) = core.tokens.open() else { return };
     let mut watches: HashMap<SessionId, Watch> = HashMap::new();
     loop {
         let next = watches.iter().filter_map(|(id, watch)| Some((watch.due?, *id))).min();

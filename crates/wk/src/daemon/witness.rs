@@ -38,7 +38,10 @@ use wk_sources::{
 };
 use wk_witness::protocol;
 
-use super::core::{AGAIN, Core, draft};
+use super::{
+    core::{AGAIN, Core, draft},
+    mailbox::Mailbox,
+};
 
 /// How long a process that has ended is still watched: what is below it may die later.
 const MOURNING: Duration = Duration::from_secs(30);
@@ -55,8 +58,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Desk {
     link: Witness,
     reports: Mutex<Option<mpsc::Receiver<Report>>>,
-    questions: mpsc::Sender<oneshot::Sender<()>>,
-    asked: Mutex<Option<mpsc::Receiver<oneshot::Sender<()>>>>,
+    questions: Mailbox<oneshot::Sender<()>>,
     owners: Mutex<HashMap<ProcessId, Owner>>,
     /// A witness was heard, or could not be started.
     tried: watch::Sender<bool>,
@@ -79,12 +81,10 @@ impl Desk {
     /// Begins to look for the witness. Within a runtime.
     pub(super) fn new(folder: &std::path::Path) -> Self {
         let (out, reports) = mpsc::channel(WAITING);
-        let (questions, asked) = mpsc::channel(16);
         Self {
             link: Witness::start(protocol::socket(folder), out),
             reports: Mutex::new(Some(reports)),
-            questions,
-            asked: Mutex::new(Some(asked)),
+            questions: Mailbox::new(16),
             owners: Mutex::default(),
             tried: watch::Sender::new(false),
             lost: AtomicU64::new(0),
@@ -93,7 +93,6 @@ impl Desk {
     }
 
     /// Has a process watched, and all below it; what happens is journalled with the session.
-    #[allow(dead_code, reason = "for tmux servers and panes")]
     pub(super) fn watch_for(&self, process: ProcessId, session_id: Option<SessionId>) {
         self.watch(process, Owner { session_id, held: false });
     }
@@ -115,7 +114,7 @@ impl Desk {
             return false;
         }
         let (done, journalled) = oneshot::channel();
-        self.questions.send(done).await.is_ok() && journalled.await.is_ok()
+        self.questions.send(done).await && journalled.await.is_ok()
     }
 
     /// Since when the witness looks on; an error says why it does not.
@@ -212,11 +211,8 @@ pub(super) fn take_stock(core: &Core) -> Subscription {
 
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, events: Subscription, ending: CancellationToken) {
-    let take =
-        |place: &Mutex<Option<_>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(reports) = take(&core.witness.reports) else { return };
-    let asked = core.witness.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(asked) = asked else { return };
+    let reports = core.witness.reports.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (Some(reports), Some(asked)) = (reports, core.witness.questions.open()) else { return };
     let keeper = tokio::spawn(program::keep(core.clone(), ending.clone()));
     Intake { core, reports, mourned: VecDeque::new() }.run(events, asked, &ending).await;
     keeper.abort();

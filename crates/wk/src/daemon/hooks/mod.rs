@@ -20,10 +20,7 @@ mod shell;
 mod take;
 mod tools;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -42,7 +39,10 @@ use wk_sources::{
 pub(crate) use self::last::last_heard;
 use self::take::Taker;
 pub(super) use self::tools::recent as recent_tools;
-use super::core::{AGAIN, Core};
+use super::{
+    core::{AGAIN, Core},
+    mailbox::Mailbox,
+};
 use crate::config::Settings;
 
 /// What others have found and may wait to be heard of.
@@ -54,8 +54,7 @@ const MANY: usize = 10;
 /// What the daemon knows of hooks.
 #[derive(Debug)]
 pub(super) struct Hooks {
-    found: mpsc::Sender<Found>,
-    finds: Mutex<Option<mpsc::Receiver<Found>>>,
+    found: Mailbox<Found>,
     /// The settings are others.
     changed: Notify,
 }
@@ -71,15 +70,14 @@ pub(super) enum Found {
 
 impl Default for Hooks {
     fn default() -> Self {
-        let (found, finds) = mpsc::channel(WAITING);
-        Self { found, finds: Mutex::new(Some(finds)), changed: Notify::new() }
+        Self { found: Mailbox::new(WAITING), changed: Notify::new() }
     }
 }
 
 impl Hooks {
     /// Tells of something that was found; false: tell again later.
     pub(super) fn tell(&self, found: Found) -> bool {
-        self.found.try_send(found).is_ok()
+        self.found.tell(found)
     }
 }
 
@@ -95,8 +93,7 @@ struct Gone {
 
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, ending: CancellationToken) {
-    let finds = core.hooks.finds.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(mut finds) = finds else { return };
+    let Some(mut finds) = core.hooks.found.open() else { return };
     let (ended, mut gone) = mpsc::channel(WAITING);
     let (state, runtime) = (&core.places.state, &core.places.runtime);
     let folders = vec![places::hooks(state), places::hooks(runtime)];

@@ -28,7 +28,10 @@ use wk_server::Board;
 use wk_sources::tmux::{self, Options, Order, Report};
 
 use self::{book::Book, take::Taker};
-use super::core::{AGAIN, Core};
+use super::{
+    core::{AGAIN, Core},
+    mailbox::Mailbox,
+};
 use crate::config::Settings;
 
 pub(super) use self::{
@@ -47,14 +50,12 @@ const AT_ONCE: usize = 256;
 pub(super) struct Tmux {
     book: Mutex<Book>,
     /// What is asked before anybody watches waits until somebody does.
-    orders: mpsc::Sender<Order>,
-    ordered: Mutex<Option<mpsc::Receiver<Order>>>,
+    orders: Mailbox<Order>,
 }
 
 impl Default for Tmux {
     fn default() -> Self {
-        let (orders, ordered) = mpsc::channel(64);
-        Self { book: Mutex::default(), orders, ordered: Mutex::new(Some(ordered)) }
+        Self { book: Mutex::default(), orders: Mailbox::new(64) }
     }
 }
 
@@ -66,7 +67,7 @@ impl Tmux {
     /// The settings are others than before.
     pub(super) fn set_options(&self, settings: &Settings) {
         // One that is full has orders that come first, and hears of the next change.
-        let _ = self.orders.try_send(Order::Options(options(settings)));
+        self.orders.tell(Order::Options(options(settings)));
     }
 }
 
@@ -89,8 +90,7 @@ fn options(settings: &Settings) -> Options {
 /// Runs until the daemon ends.
 pub(super) async fn run(core: Arc<Core>, board: Board, ending: CancellationToken) {
     let (reports, mut heard) = mpsc::channel(WAITING);
-    let ordered = core.tmux.ordered.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(ordered) = ordered else { return };
+    let Some(ordered) = core.tmux.orders.open() else { return };
     let mut taker = Taker::new(core.clone(), board);
     let known = taker.restore();
     let hub = tokio::spawn(tmux::run(options(&core.settings()), known, ordered, reports));

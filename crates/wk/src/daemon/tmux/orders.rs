@@ -20,7 +20,9 @@ use super::{
 async fn ask<T>(tmux: &Tmux, make: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Problem> {
     let (answer, answered) = oneshot::channel();
     let ended = || internal("nobody watches tmux any more".to_owned());
-    tmux.orders.send(make(answer)).await.map_err(|_| ended())?;
+    if !tmux.orders.send(make(answer)).await {
+        return Err(ended());
+    }
     answered.await.map_err(|_| ended())
 }
 
@@ -125,7 +127,7 @@ mod tests {
         let tmux = Tmux::default();
         let later = async {
             tokio::task::yield_now().await;
-            let mut ordered = tmux.ordered.lock().unwrap().take().unwrap();
+            let mut ordered = tmux.orders.open().unwrap();
             match ordered.recv().await {
                 Some(Order::List(answer)) => answer.send(Vec::new()).unwrap(),
                 other => panic!("{other:?}"),
